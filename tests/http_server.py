@@ -47,6 +47,8 @@ class Reply:
     """Added to content-type and content-length; a name given here replaces the usual one."""
     delay: float = 0.0
     """Seconds before the answer begins."""
+    after: trio.Event | None = None
+    """What must have happened before it begins."""
     drip: float | None = None
     """Seconds between single bytes of the body."""
     breaks: Break | None = None
@@ -189,6 +191,8 @@ class _Connection:
     async def answer(self, reply: Reply) -> bool:
         """Send `reply`; False where the connection has ended with it."""
         await trio.sleep(reply.delay)
+        if reply.after is not None:
+            await reply.after.wait()
         if reply.breaks and not reply.after_headers:
             return await self._break(reply.breaks)
         body = _encoded(reply)

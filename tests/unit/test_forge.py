@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from check_jsonschema import main as check_jsonschema
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from tests.lazy import Lazy
+
+check_jsonschema: Any = Lazy("check_jsonschema")
 ROOT = Path(__file__).resolve().parents[2]
 FORGE = ROOT / ".github"
 SCHEMAS = {
@@ -27,7 +29,7 @@ def read(name: str) -> Any:
 def refused(path: Path, schema: str) -> str:
     """What the schema's check says against a file; empty if it is valid."""
     words = ["--builtin-schema", f"vendor.{schema}", str(path)]
-    done = CliRunner().invoke(check_jsonschema, words)
+    done = CliRunner().invoke(check_jsonschema.main, words)
     return done.output if done.exit_code else ""
 
 

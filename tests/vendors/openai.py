@@ -6,23 +6,29 @@ https://developers.openai.com/api/docs/api-reference. The rules by model are `op
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
-from openai.types.chat import completion_create_params as params
-
 from tests.http_server import Recorded, Reply
+from tests.lazy import Lazy
 from tests.vendors import chat, openai_responses
 from tests.vendors import openai_rules as rules
 from tests.vendors.openai_models import Facts, facts
 from tests.vendors.openai_rules import Body, Complaint
 
-_KNOWN: Final = frozenset({*params.CompletionCreateParamsBase.__annotations__, "stream"})
+params = Lazy("openai.types.chat.completion_create_params")
 _VENDOR: Final = chat.Vendor(
     path="/v1/chat/completions",
     error=chat.openai_error,
     rules=(),
     top={"service_tier": "default", "system_fingerprint": "fp_7"},
 )
+
+
+@cache
+def _known() -> frozenset[str]:
+    """The names of the fields that a request may have."""
+    return frozenset({*params.CompletionCreateParamsBase.__annotations__, "stream"})
 
 
 def _files(body: Body) -> str | None:
@@ -73,7 +79,7 @@ def answer(request: Recorded) -> Reply:
 
 
 def _complaint(body: Body) -> Complaint | None:
-    if (wrong := rules.unknown(body, _KNOWN)) is not None:
+    if (wrong := rules.unknown(body, _known())) is not None:
         return wrong
     for rule in (*chat.COMMON, *_SHAPE):
         if (message := rule(body)) is not None:

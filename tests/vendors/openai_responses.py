@@ -2,27 +2,34 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
-from openai.types.responses import response_create_params as params
 from pydantic import ValidationError
 
 from tests.http_server import Reply
+from tests.lazy import Lazy
 from tests.unit.providers.oracles import check_body
 from tests.vendors import openai_rules as rules
 from tests.vendors.openai_models import Facts, facts
 from tests.vendors.openai_rules import Body, Complaint
 
-_KNOWN: Final = frozenset({*params.ResponseCreateParamsBase.__annotations__, "stream"})
+params = Lazy("openai.types.responses.response_create_params")
 _SAID: Final = ("message", "function_call", "custom_tool_call")
 _ENCRYPTED: Final = "reasoning.encrypted_content"
 _ISSUED: Final = "sealed by {model}: "
 """How the thoughts begin that this server has encrypted."""
 
 
+@cache
+def _known() -> frozenset[str]:
+    """The names of the fields that a request may have."""
+    return frozenset({*params.ResponseCreateParamsBase.__annotations__, "stream"})
+
+
 def complaint(body: Body) -> Complaint | None:
     """The first rule that is broken."""
-    if (wrong := rules.unknown(body, _KNOWN)) is not None:
+    if (wrong := rules.unknown(body, _known())) is not None:
         return wrong
     for name in ("model", "input"):
         if not body.get(name):

@@ -3,6 +3,7 @@ that says what is wrong and where, none harms the service, and the log stays tex
 """
 
 import json
+import random
 import re
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ HOSTILE = (
 """A path, SQL, format strings, and what a terminal would obey."""
 USER = {"role": "user", "content": "hello"}
 SHOUT = "x" * 100_000
+NOISE = random.Random(7).randbytes(1_200_000).hex()  # noqa: S311 - no secret
 
 
 @dataclass(frozen=True)
@@ -133,9 +135,7 @@ BAD: dict[str, Bad] = {
     ),
     "a path with terminal escapes": raw(f'"tools": [{{{json.dumps(HOSTILE)}: 1e400}}]'),
     "too large": fields(None, messages=[{**USER, "content": "x" * 5_000_000}]),
-    "too large, incompressible": fields(
-        None, messages=[{**USER, "content": "".join(f"{n * n * 7919:x}" for n in range(200_000))}]
-    ),
+    "too large, incompressible": fields(None, messages=[{**USER, "content": NOISE}]),
     "hostile request_id": fields("messages", "empty_messages", messages=[], request_id=HOSTILE),
     "hostile agent_id": fields("messages", "empty_messages", messages=[], agent_id=HOSTILE),
     "long agent_id": fields("messages", "empty_messages", messages=[], agent_id=SHOUT),

@@ -14,6 +14,7 @@ from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
+from tests.http_server import Reply, scripted_server
 from tests.integration.storage.storage_helpers import give_back, send
 from tests.service import Service, Sql, open_sql, request, running_service
 
@@ -240,8 +241,17 @@ async def test_a_message_that_outlasts_a_statement_ends_once_others_have_passed(
 async def test_a_sequence_that_began_anew_mixes_up_no_requests(
     database_url: str, tmp_path: Path
 ) -> None:
-    providers = {"echo": {"kind": "echo", "latency": 1.0, "pool_size": 16}}
-    async with running_service(database_url, tmp_path, providers=providers) as service:
+    answered = trio.Event()
+    http = {"kind": "openai_compatible", "free": True, "pool_size": 2}
+    async with (
+        scripted_server({"*": Reply(after=answered)}) as server,
+        running_service(
+            database_url,
+            tmp_path,
+            providers={"http": {**http, "base_url": f"{server.url}/v1"}},
+            routes=[{"complexity": "*", "task_type": "*", "models": ["http/m"]}],
+        ) as service,
+    ):
         await service.sql.send(request("before"))
         await service.running_calls(1)
         await service.sql.rows("DELETE FROM pgmq.q_ai_requests")
@@ -249,6 +259,7 @@ async def test_a_sequence_that_began_anew_mixes_up_no_requests(
         await service.sql.send(request("after"))
         await service.running_calls(2)
         assert {job.lease.msg_id for job in service.application.in_work} == {1}
+        answered.set()
         await service.stored(2)
         assert await statuses(service) == {"request-before": "ok", "request-after": "ok"}
         # The archive has the number already; a repeated message is acknowledged all the same.
