@@ -59,8 +59,8 @@ dist: dev ## build wheels and source distributions of nexus-actors and of otp-su
 test-dist: dev ## build the distributions, install each into a new environment and try it (needs a package index or pip's cache)
 	@$(BIN)/python -m tests.distributions try
 
-test-container: dev ## run the Containerfile's steps in a folder, then start, query and stop the service (needs a package index or pip's cache)
-	@$(BIN)/python -m tests.container
+test-container: dev ## build the image with Podman, run, query and stop it; without Podman or root the Containerfile's steps run in a folder (needs a package index)
+	@$(BIN)/python -m tests.image
 
 test-browser: dev ## test the dashboard in Chromium, if it is installed (Debian: apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser

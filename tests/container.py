@@ -1,5 +1,4 @@
-"""The Containerfile, read; and `python -m tests.container`, which carries it out in a folder, since
-no image can be built where this is developed.
+"""The Containerfile, read; and carried out in a folder, for machines that can build no image.
 
 Each RUN line runs as it stands, but for the paths, which lie below a folder, and pip's cache, which
 it may use. Then ENTRYPOINT and CMD start the service, HEALTHCHECK looks at it, STOPSIGNAL ends it.
@@ -147,7 +146,3 @@ def main() -> int:
             service.kill()
         print(f"started, healthy while its database is away, and stopped: {code}; then: {after}")
         return 0 if (code, after) == (0, 3) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

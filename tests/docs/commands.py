@@ -54,7 +54,7 @@ INNER: Final = "INNER"
 
 WRAPPERS: Final[dict[Words, str]] = {
     ("sudo",): "nobody's password is asked for",
-    ("podman", "exec"): "there are no images",
+    ("podman", "exec"): "make test-container runs it, in the image",
     ("systemd-run",): "systemd is not there, or is the machine's own",
 }
 """Programs that run `nexus`. They are not run; the command that they give to it is."""
@@ -67,8 +67,9 @@ NOT_RUN: Final[dict[Words, str]] = {
     ("pg_basebackup",): "needs leave to replicate, and the server's own release",
     ("pip", "install"): "installs packages; that these are ours, or pinned, is looked at",
     ("pipx", "install"): "installs packages; that these are ours, or pinned, is looked at",
-    ("podman", "build"): "there are no images",
-    ("podman", "run"): "there are no images",
+    ("podman", "build"): "make test-container runs it",
+    ("podman", "run"): "make test-container runs it",
+    ("podman", "secret", "create"): "make test-container runs it",
     ("ssh", "-L"): "there is no other host",
     ("systemctl", "daemon-reload"): "systemd is not there, or is the machine's own",
     ("systemctl", "enable"): "systemd is not there, or is the machine's own",

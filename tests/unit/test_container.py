@@ -1,10 +1,26 @@
-"""What the Containerfile says holds here: `make test-container` carries it out."""
+"""What the Containerfile says holds here, and what its page says fits it: `make test-container`
+carries both out.
+"""
 
 import re
+import shlex
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
 
 from nexus_actors.cli.app import app
 from nexus_actors.cli.service import start, status
+from nexus_actors.settings.model import ServiceSettings
 from tests.container import FILE, ROOT, health_command, last, read_lines
+from tests.docs.pages import read_page
+from tests.image import PAGE, below, page_commands
+from tests.podman import UnusableError, open_podman
+
+LINES: Final = page_commands(read_page(PAGE))
+RUN: Final = next(shlex.split(it) for it in LINES if it.startswith("podman run "))
 
 
 def test_what_it_copies_is_there_and_not_ignored() -> None:
@@ -35,3 +51,42 @@ def test_it_installs_by_hashes_and_runs_as_nobody_of_rank() -> None:
     assert f"HOME={volume} " in home
     owned = f"COPY --from=build --chown={last('USER').rest} /out{volume} {volume}"
     assert owned in FILE.read_text()
+
+
+def test_its_page_gives_it_every_secret_of_its_config() -> None:
+    config = tomllib.loads(read_page(PAGE).of("toml")[0].text)
+    named = {
+        value
+        for table in (config["database"], *config["providers"].values())
+        for name, value in table.items()
+        if name.endswith("_file")
+    }
+    made = {shlex.split(it)[3] for it in LINES if it.startswith("podman secret create ")}
+    user = last("USER").rest.partition(":")[0]
+    given = dict(it.split(",", 1) for option, it in pairwise(RUN) if option == "--secret")
+    assert named == made == given.keys() == {"database_url", "openai"}
+    assert set(given.values()) == {f"uid={user},mode=0400"}
+
+
+def test_its_page_gives_a_stop_the_time_that_a_drain_takes() -> None:
+    drain = ServiceSettings().drain_timeout
+    assert RUN[RUN.index("--stop-timeout") + 1] == f"{drain + 40:g}"
+
+
+def test_of_a_command_line_only_the_files_outside_of_the_container_are_moved() -> None:
+    line = "podman run -v /etc/nexus/a:/etc/nexus/a:ro -e A=/etc/nexus/a nexus"
+    moved = "podman run -v /else/etc/nexus/a:/etc/nexus/a:ro -e A=/etc/nexus/a nexus"
+    assert below(Path("/else"), line) == moved
+
+
+def test_without_podman_no_image_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UnusableError, match="not installed: podman, crun"), open_podman(tmp_path):
+        pass
+
+
+def test_only_root_builds_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(UnusableError, match="root"), open_podman(tmp_path):
+        pass
