@@ -28,7 +28,7 @@ SOCKETS: Final = "/postgres"
 SLOW: Final = """
 [providers.slow]
 kind = "echo"
-latency = 8.0
+latency = 20.0
 
 [[routes]]
 models = ["slow/echo"]
