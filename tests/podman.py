@@ -127,7 +127,7 @@ class Podman:
 def open_podman(folder: Path) -> Iterator[Podman]:
     """Podman, until the block ends; then its containers end, too. Raises UnusableError."""
     if os.geteuid() != 0:
-        raise UnusableError("that is for root")
+        raise UnusableError("it needs root")
     if missing := [it for it in PROGRAMS if shutil.which(it) is None]:
         raise UnusableError(f"not installed: {', '.join(missing)}")
     namespaces = ["unshare", "--mount", "--pid", "--fork", "--mount-proc"]
