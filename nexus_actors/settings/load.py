@@ -1,7 +1,7 @@
 """From a file and the environment to settings, or to everything that is wrong with them."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -129,58 +129,31 @@ def parse_settings(
     source = "config" if file is None else str(file)
     notes = Notes(source=source, secrets=folder_beside(file), places=_places())
     sources: dict[str, str] = {}
-    for name in sorted(mapping.keys() - set(_TOP)):
-        _tell_unknown_section(name, mapping, notes)
-    # What stands below a misspelt name is read as it was meant, so that all mistakes are reported
-    # at once.
-    mapping = {**mapping, **{meant: mapping[name] for meant, name in notes.written.items()}}
+    mapping = _respelt(mapping, notes)
     _tell_unknown_variables(environ, notes)
-    tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
-    _place_data_dir(tables["service"], environ, notes)
-    _tell_parts_of_url(tables["database"], notes)
-    choose_url(tables["database"], environ, notes, sources)
-    _override_queue(tables["queue"], environ, notes, sources)
-    service = _section(ServiceSettings, "service", tables, notes)
-    database = _section(DatabaseSettings, "database", tables, notes)
-    queue = _section(QueueSettings, "queue", tables, notes)
-    result_poller = _section(ResultPollerSettings, "result_poller", tables, notes)
-    admin = _section(AdminSettings, "admin", tables, notes)
-    choose_dashboard_url(tables["dashboard"], environ, notes, sources)
-    dashboard = _section(DashboardSettings, "dashboard", tables, notes)
-    access = read_access(dashboard, environ, notes)
-    supervision = _section(SupervisionSettings, "supervision", tables, notes)
-    security = _section(SecuritySettings, "security", tables, notes)
-    requests = _section(RequestSettings, "requests", tables, notes)
-    retention = _section(RetentionSettings, "retention", tables, notes)
-    tracing = _section(TracingSettings, "tracing", tables, notes)
-    _check_queue_names(queue, notes)
-    _check_leases(queue, database, notes)
+    section = _read_sections(mapping, environ, notes, sources)
+    access = read_access(section(DashboardSettings), environ, notes)
+    _check_queue_names(section(QueueSettings), notes)
+    _check_leases(section(QueueSettings), section(DatabaseSettings), notes)
     reach = read_reach(mapping.get("providers"), mapping.get("routes"), environ, notes, sources)
     known = [*reach.providers, *reach.left_out, *sorted(notes.spoilt)]
-    sources.update(
-        {
-            f"budgets.{name}.{key}": "file"
-            for name, table in _tables_of(mapping, "budgets")
-            for key in table
-        }
-    )
-    budgets = read_budgets(mapping.get("budgets"), known, notes)
+    budgets = _read_budgets(mapping, known, notes, sources)
     notes.tell_unknown([*PROVIDERS, *(name for name in known if name not in PROVIDERS)])
     if notes.mistakes:
         return SettingsErrors(tuple(notes.mistakes))
     return Settings(
-        service=service,
-        database=database,
-        queue=queue,
-        result_poller=result_poller,
-        admin=admin,
-        dashboard=dashboard,
+        service=section(ServiceSettings),
+        database=section(DatabaseSettings),
+        queue=section(QueueSettings),
+        result_poller=section(ResultPollerSettings),
+        admin=section(AdminSettings),
+        dashboard=section(DashboardSettings),
         access=access,
-        supervision=supervision,
-        security=security,
-        requests=requests,
-        retention=retention,
-        tracing=tracing,
+        supervision=section(SupervisionSettings),
+        security=section(SecuritySettings),
+        requests=section(RequestSettings),
+        retention=section(RetentionSettings),
+        tracing=section(TracingSettings),
         budgets=MappingProxyType(budgets),
         providers=MappingProxyType(reach.providers),
         left_out=MappingProxyType(reach.left_out),
@@ -189,6 +162,47 @@ def parse_settings(
         file=file,
         sources=MappingProxyType(sources),
     )
+
+
+def _respelt(mapping: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
+    """Note the unknown sections. One with a misspelt name is read as it was meant, so that the
+    mistakes in it are reported at once, too."""
+    for name in sorted(mapping.keys() - set(_TOP)):
+        _tell_unknown_section(name, mapping, notes)
+    return {**mapping, **{meant: mapping[name] for meant, name in notes.written.items()}}
+
+
+class _Sections:
+    """The validated sections, by their model."""
+
+    def __init__(self, sections: Iterable[Section]) -> None:
+        self._by_model = {type(it): it for it in sections}
+
+    def __call__(self, model: type[_S]) -> _S:
+        section = self._by_model[model]
+        assert isinstance(section, model)  # noqa: S101 - it is its own model's
+        return section
+
+
+def _read_sections(
+    mapping: Mapping[str, Any], environ: Mapping[str, str], notes: Notes, sources: dict[str, str]
+) -> _Sections:
+    """The sections, with what the environment says in place of the file."""
+    tables = {name: _table(mapping, name, notes, sources) for name in _MODELS}
+    _place_data_dir(tables["service"], environ, notes)
+    _tell_parts_of_url(tables["database"], notes)
+    choose_url(tables["database"], environ, notes, sources)
+    choose_dashboard_url(tables["dashboard"], environ, notes, sources)
+    _override_queue(tables["queue"], environ, notes, sources)
+    return _Sections([_section(model, name, tables, notes) for name, model in _MODELS.items()])
+
+
+def _read_budgets(
+    mapping: Mapping[str, Any], known: Sequence[str], notes: Notes, sources: dict[str, str]
+) -> dict[str, BudgetSettings]:
+    for name, table in _tables_of(mapping, "budgets"):
+        sources.update({f"budgets.{name}.{key}": "file" for key in table})
+    return read_budgets(mapping.get("budgets"), known, notes)
 
 
 def _check_leases(queue: QueueSettings, database: DatabaseSettings, notes: Notes) -> None:

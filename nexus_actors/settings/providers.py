@@ -45,40 +45,49 @@ def provider_tables(
     for name, table in given.items():
         if name in loose:
             continue
-        path = f"providers.{name}"
         notes.spoilt.add(name)
-        if not isinstance(table, Mapping):
-            # Perhaps a key that stands where its table should.
-            notes.add(
-                path, HIDDEN if isinstance(table, str) else shown(table), f"a table: [{path}]"
-            )
-            tables.pop(name, None)
-            continue
-        if not _NAME.fullmatch(name) or name == "auto":
-            expected = "a name of 1 to 63 lower-case letters, digits, - or _, not auto"
-            close = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")
-            close = close if _NAME.fullmatch(close) and shown(close) == f'"{close}"' else ""
-            notes.add(path, shown(name), expected, f"[providers.{close}]" if close else None)
-            continue
-        if (
-            table
-            and all(isinstance(it, Mapping) for it in table.values())
-            and not (name in defaults.PROVIDERS or _KEYS & table.keys())
-        ):
-            below = next(iter(table))
-            notes.spoilt.update({name, f"{name}.{below}"})
-            expected = "a name without dots: [providers.NAME]"
-            notes.add(f"{path}.{below}", "a table below a provider", expected)
+        if not _is_provider_table(name, table, notes):
             tables.pop(name, None)
             continue
         notes.spoilt.discard(name)
-        sources.update({f"{path}.{key}": "file" for key in table})
-        base = tables.get(name, {})
-        merge = table.get("kind", base.get("kind")) == base.get("kind")
-        if "api_key_file" in table and not environ.get(base.get("api_key_env", "")):
-            base = {key: it for key, it in base.items() if key != "api_key_env"}
-        tables[name] = {**base, **table} if merge else dict(table)
+        sources.update({f"providers.{name}.{key}": "file" for key in table})
+        tables[name] = _merged(tables.get(name, {}), table, environ)
     return tables
+
+
+def _is_provider_table(name: str, table: Any, notes: Notes) -> bool:
+    """Whether the name and the shape are those of a provider; if not, the mistake is noted."""
+    path = f"providers.{name}"
+    if not isinstance(table, Mapping):
+        # Perhaps a key that stands where its table should.
+        found = HIDDEN if isinstance(table, str) else shown(table)
+        notes.add(path, found, f"a table: [{path}]")
+        return False
+    if not _NAME.fullmatch(name) or name == "auto":
+        expected = "a name of 1 to 63 lower-case letters, digits, - or _, not auto"
+        close = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")
+        close = close if _NAME.fullmatch(close) and shown(close) == f'"{close}"' else ""
+        notes.add(path, shown(name), expected, f"[providers.{close}]" if close else None)
+        return False
+    is_known = name in defaults.PROVIDERS or bool(_KEYS & table.keys())
+    if table and not is_known and all(isinstance(it, Mapping) for it in table.values()):
+        below = next(iter(table))
+        notes.spoilt.add(f"{name}.{below}")
+        expected = "a name without dots: [providers.NAME]"
+        notes.add(f"{path}.{below}", "a table below a provider", expected)
+        return False
+    return True
+
+
+def _merged(
+    base: Mapping[str, Any], table: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """The file's table on top of the built-in one, unless they are of different kinds."""
+    if table.get("kind", base.get("kind")) != base.get("kind"):
+        return dict(table)
+    if "api_key_file" in table and not environ.get(base.get("api_key_env", "")):
+        base = {key: it for key, it in base.items() if key != "api_key_env"}
+    return {**base, **table}
 
 
 def read_provider(

@@ -131,14 +131,41 @@ class Conversation:
 
 def read_conversation(request: LLMRequest) -> Conversation:
     """Convert `request` to the neutral form."""
-    system: list[Text] = []
-    system_paths: list[str] = []
-    turns: list[Turn] = []
-    unsaid: list[str] = []
+    spoken = _spoken(request)
+    functions, lost_tools = _functions(request)
+    choice, dropped_choice = sayable(
+        read_choice(request.tool_choice), {it.name for it in functions}
+    )
+    if choice is None and request.tool_choice is not None:
+        dropped_choice = "tool_choice"
+    unsaid = [*spoken.unsaid, *lost_tools, *([dropped_choice] if dropped_choice else [])]
+    return Conversation(
+        system=tuple(spoken.system),
+        system_paths=tuple(spoken.system_paths),
+        turns=tuple(spoken.turns),
+        functions=tuple(functions),
+        choice=choice,
+        output=_output(request.response_format),
+        unsaid=(*unsaid, *items_without_message(request)),
+    )
+
+
+@dataclass(slots=True)
+class _Spoken:
+    """What is read from a request's messages."""
+
+    system: list[Text] = field(default_factory=list)
+    system_paths: list[str] = field(default_factory=list)
+    turns: list[Turn] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
+
+
+def _spoken(request: LLMRequest) -> _Spoken:
+    spoken = _Spoken()
     names: dict[str, str] = {}
     for index, message in enumerate(request.messages):
         parts = _parts(message.get("content"))
-        unsaid += [
+        spoken.unsaid += [
             f"messages[{index}].content[{place}]"
             for place, part in enumerate(parts)
             # Only a system message's text is kept, so a picture in it must be listed.
@@ -147,15 +174,15 @@ def read_conversation(request: LLMRequest) -> Conversation:
         ]
         if message["role"] == "system":
             texts = [part for part in parts if isinstance(part, Text) and not _is_nothing(part)]
-            system += texts
-            system_paths += [f"messages[{index}]"] * len(texts)
+            spoken.system += texts
+            spoken.system_paths += [f"messages[{index}]"] * len(texts)
             continue
         calls, lost = _calls(message)
-        unsaid += [f"messages[{index}].tool_calls[{place}]" for place in lost]
+        spoken.unsaid += [f"messages[{index}].tool_calls[{place}]" for place in lost]
         names.update({call.id: call.name for call in calls})
         call_id = str(message.get("tool_call_id") or "")
         name = message.get("name") if message["role"] == "tool" else None
-        turns.append(
+        spoken.turns.append(
             Turn(
                 role=message["role"],
                 parts=tuple(it for it in parts if not _is_nothing(it)),
@@ -166,28 +193,20 @@ def read_conversation(request: LLMRequest) -> Conversation:
                 path=f"messages[{index}]",
             )
         )
+    return spoken
+
+
+def _functions(request: LLMRequest) -> tuple[list[Function], list[str]]:
+    """The function tools, and the paths of tools that are none."""
     functions: list[Function] = []
+    others: list[str] = []
     for index, tool in enumerate(request.tools):
         function = _function(tool)
         if function is None:
-            unsaid.append(f"tools[{index}]")
+            others.append(f"tools[{index}]")
         else:
             functions.append(replace(function, path=f"tools[{index}]"))
-    choice, dropped_choice = sayable(
-        read_choice(request.tool_choice), {it.name for it in functions}
-    )
-    if choice is None and request.tool_choice is not None:
-        dropped_choice = "tool_choice"
-    unsaid += [dropped_choice] if dropped_choice else []
-    return Conversation(
-        system=tuple(system),
-        system_paths=tuple(system_paths),
-        turns=tuple(turns),
-        functions=tuple(functions),
-        choice=choice,
-        output=_output(request.response_format),
-        unsaid=(*unsaid, *items_without_message(request)),
-    )
+    return functions, others
 
 
 def names_of_speakers(request: LLMRequest) -> Iterator[str]:
