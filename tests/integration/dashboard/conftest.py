@@ -1,24 +1,18 @@
 """A database for all tests of a file."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.dashboard import Browser, open_browser
-from tests.postgres import TEMPLATE, new_database
+from tests.dashboard import Browser, open_browser, shared_url
 
-
-@pytest.fixture(scope="module")
-def eyes_url(postgres_server: str, worker_id: str) -> Iterator[str]:
-    """Migrated, with the default queues."""
-    with new_database(postgres_server, worker_id, TEMPLATE) as url:
-        yield url
+__all__ = ["shared_url"]
 
 
 @pytest.fixture
-async def browser(eyes_url: str) -> AsyncIterator[Browser]:
+async def browser(shared_url: str) -> AsyncIterator[Browser]:
     """Before that database, with nothing in it."""
-    async with open_browser(eyes_url) as browser:
+    async with open_browser(shared_url) as browser:
         await browser.sql("DELETE FROM nexus.control")
         await browser.sql("TRUNCATE nexus.requests, nexus.audit, nexus.control_log CASCADE")
         for queue in ("ai_requests", "ai_requests_dead"):

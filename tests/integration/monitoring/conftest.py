@@ -6,7 +6,7 @@ import pytest
 
 from nexus_actors.monitoring.reading import LazyReader, open_reader
 from nexus_actors.storage.postgres.sql import Queues
-from tests.pages import shared_url
+from tests.dashboard import shared_url
 
 __all__ = ["shared_url"]
 

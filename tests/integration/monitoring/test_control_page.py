@@ -4,19 +4,17 @@ import json
 
 import pytest
 
-from nexus_actors.dashboard.visit import PageError
+from nexus_actors.monitoring.audit import PAGE, read_audit
 from nexus_actors.monitoring.control import (
-    PAGE,
     NodeConfig,
     compare,
-    read_audit,
     read_configs,
     read_control,
     read_providers,
 )
 from nexus_actors.monitoring.nodes import NodeLine, read_nodes
 from nexus_actors.monitoring.reading import LazyReader
-from tests.pages import HOSTILE, execute, visited
+from tests.dashboard import HOSTILE, execute, visited
 
 EMPTY = (
     "TRUNCATE nexus.nodes, nexus.looks, nexus.sights; DELETE FROM nexus.control;"
@@ -68,7 +66,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
     assert (echo.name, echo.calls, echo.scale) == ("echo", (("one", "16"),), None)
     assert echo.pause is not None
     assert openai.scale is not None
-    _, html = await visited(reader, "/control")
+    html = await visited(reader, "/control")
     assert "incident 4711" in html
     assert "</span> expired</span>" in html
     for lever in (
@@ -81,7 +79,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
         "/act/drain?node=one",
     ):
         assert lever in html
-    assert "/act/" not in (await visited(reader, "/control", role="read"))[1]
+    assert "/act/" not in await visited(reader, "/control", role="read")
 
 
 async def test_both_logs_are_one_list_without_a_gap_between_pages(
@@ -100,7 +98,7 @@ async def test_both_logs_are_one_list_without_a_gap_between_pages(
     assert len(set(moments)) == 2 * PAGE
     assert (first.entries[0].action, first.entries[1].action) == ("login", "pause")
     assert first.entries[1].subject == f"provider p{PAGE}"
-    _, html = await visited(reader, "/audit")
+    html = await visited(reader, "/audit")
     assert f"control={first.older[0]}&amp;acts={first.older[1]}" in html
 
 
@@ -124,7 +122,7 @@ async def test_the_audit_is_filtered_by_name_and_action(
     )
     assert (await read_audit(reader, by="%")).entries == ()
     # What a filter has not looked through yet, another page does.
-    monkeypatch.setattr("nexus_actors.monitoring.control.SCANNED", 1)
+    monkeypatch.setattr("nexus_actors.monitoring.audit.SCANNED", 1)
     page, found = await read_audit(reader, action="pause"), 0
     for _ in range(10):
         found += len(page.entries)
@@ -167,7 +165,7 @@ async def test_each_nodes_config_is_asked_for_and_differences_are_told(
     assert size.by_node == (("one", "100", "file"), ("two", "50", "file"))
     assert [it.path for it in compare(configs, "C/D", only_different=False)] == ["routes[1]"]
     assert [it.path for it in compare(configs, "default", only_different=False)] == ["service.name"]
-    _, html = await visited(reader, "/config?filter=queue")
+    html = await visited(reader, "/config?filter=queue")
     for told in (
         "nodes differ",
         "OPENAI_API_KEY is not set",
@@ -176,7 +174,7 @@ async def test_each_nodes_config_is_asked_for_and_differences_are_told(
     ):
         assert told in html
     assert "service.name" not in html
-    assert "service.name" in (await visited(reader, "/config"))[1]
+    assert "service.name" in await visited(reader, "/config")
 
 
 def test_a_setting_that_one_node_lacks_is_a_difference() -> None:
@@ -206,7 +204,7 @@ async def test_empty_and_hostile(reader: LazyReader, shared_url: str) -> None:
         ("/audit?by=x", "No entry matches"),
         ("/config", "No node is running"),
     ):
-        assert told in (await visited(reader, url))[1]
+        assert told in await visited(reader, url)
     await execute(shared_url, NODE, HOSTILE, json.dumps({HOSTILE: HOSTILE}))
     await execute(shared_url, "SELECT nexus.pause('agent', $1, why => $1, by => $1)", HOSTILE)
     await execute(
@@ -223,9 +221,9 @@ async def test_empty_and_hostile(reader: LazyReader, shared_url: str) -> None:
     }
     await execute(shared_url, SIGHT, HOSTILE, json.dumps(body))
     for url in ("/control", "/config", "/audit"):
-        _, html = await visited(reader, url)
+        html = await visited(reader, url)
         assert "&lt;img src=x onerror=alert(1)&gt;" in html
-    with pytest.raises(PageError, match="expected a whole number"):
-        await visited(reader, "/audit?control=-1")
-    with pytest.raises(PageError, match="100 characters"):
-        await visited(reader, f"/audit?by={'a' * 101}")
+    wrong = await visited(reader, "/audit?control=-1", status=400)
+    assert "expected a whole number" in wrong
+    long = await visited(reader, f"/audit?by={'a' * 101}", status=400)
+    assert "100 characters" in long

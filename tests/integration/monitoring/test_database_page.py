@@ -14,7 +14,7 @@ from nexus_actors.monitoring.database import read_database, retention
 from nexus_actors.monitoring.reading import LazyReader, open_reader
 from nexus_actors.settings.model import RetentionSettings
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
-from tests.pages import HOSTILE, execute, settings, visited
+from tests.dashboard import HOSTILE, execute, visited
 
 
 @asynccontextmanager
@@ -67,7 +67,7 @@ async def test_each_part_is_read_and_shown(reader: LazyReader, shared_url: str) 
     assert (summing.node, summing.trouble is not None) == (None, True)
     assert "CREATE EXTENSION" in str(found.statements.trouble)
     assert found.hidden == 0
-    _, html = await visited(reader, "/database")
+    html = await visited(reader, "/database")
     assert "pgmq.q_ai_requests_dead" in html
     assert "overdue" in html
 
@@ -101,12 +101,12 @@ async def test_a_migration_that_lacks_or_is_of_a_later_program_is_told(
     try:
         migrations = (await read_database(reader)).migrations.found
         assert (migrations[0].number, migrations[0].known) == (9000, False)
-        _, html = await visited(reader, "/database")
+        html = await visited(reader, "/database")
         assert "of a later release" in html
         await execute(shared_url, "DELETE FROM nexus.migrations WHERE number = 9000")
         migrations = (await read_database(reader)).migrations.found
         assert (migrations[0].number, migrations[0].applied_at) == (newest, None)
-        _, html = await visited(reader, "/database")
+        html = await visited(reader, "/database")
         assert "not applied: nexus db migrate" in html
     finally:
         await execute(shared_url, "DELETE FROM nexus.migrations WHERE number = 9000")
@@ -119,9 +119,9 @@ async def test_an_operator_sees_all_pages(shared_url: str) -> None:
         found = await read_database(reader)
         parts = (found.connections, found.tables, found.migrations, found.chores, found.held)
         assert [it.trouble for it in parts] == [None] * len(parts)
-        config = settings({"budgets": {"all": {"dollars": 5}}})
+        budgets = {"all": {"dollars": 5}}
         for url in ("/database", "/money", "/tree", "/control", "/config", "/audit"):
-            await visited(reader, url, config=config)
+            await visited(reader, url, budgets=budgets)
 
 
 async def test_what_a_role_may_not_see_is_said_and_the_rest_stands(shared_url: str) -> None:
@@ -131,7 +131,7 @@ async def test_what_a_role_may_not_see_is_said_and_the_rest_stands(shared_url: s
         assert "permission denied" in str(found.chores.trouble)
         assert found.tables.found
         assert found.connections.found
-        _, html = await visited(reader, "/database")
+        html = await visited(reader, "/database")
         assert "permission denied" in html
 
 
@@ -203,7 +203,7 @@ async def test_what_servers_and_sessions_call_themselves_is_shown_as_text() -> N
         database_statements=STATEMENT,
         database_held={"kind": "transaction", "name": HOSTILE, "since": None, "transactions": 9},
     )
-    _, html = await visited(reader, "/database")
+    html = await visited(reader, "/database")
     for told in ("invalid: REINDEX", "Lock: ", "behind 1", "may not see 2 sessions of nexus"):
         assert told in html
 

@@ -17,7 +17,8 @@ from nexus_actors.monitoring.money import (
 from nexus_actors.monitoring.reading import LazyReader
 from nexus_actors.monitoring.recent import Recent, read_recent
 from nexus_actors.settings.model import BudgetSettings
-from tests.pages import HOSTILE, execute, settings, visited
+from tests.dashboard import HOSTILE, execute, visited
+from tests.unit.parts import settings
 
 NOW = datetime(2026, 3, 10, 12, 30, tzinfo=UTC)
 TODAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -196,7 +197,7 @@ async def test_budgets_are_as_the_settlement_has_them(reader: LazyReader, shared
         " ('all', date_trunc('month', now() AT TIME ZONE 'UTC') - interval '1 month', 99, 9)",
     )
     config = settings(
-        {"budgets": {"all": {"dollars": 5, "per": "month"}, "joe": {"dollars": 1, "agent": "joe"}}}
+        budgets={"all": {"dollars": 5, "per": "month"}, "joe": {"dollars": 1, "agent": "joe"}}
     )
     [whole, joe] = await read_budgets(reader, config.budgets)
     assert (whole.spent, whole.reserved, whole.left, whole.counts) == (3.0, 1.0, 1.0, "all calls")
@@ -238,7 +239,7 @@ async def test_the_page_is_there_without_sums_and_with_a_strangers_texts(
     reader: LazyReader, shared_url: str
 ) -> None:
     await execute(shared_url, EMPTY)
-    _, html = await visited(reader, "/money")
+    html = await visited(reader, "/money")
     assert "There are no sums yet" in html
     assert "No budget is configured" in html
     now = datetime.now(UTC)
@@ -247,8 +248,8 @@ async def test_the_page_is_there_without_sums_and_with_a_strangers_texts(
     names = {"agent": "a", "model": "m", "provider": "p"}
     texts = {name: HOSTILE + letter * 200 for name, letter in names.items()}
     await add(shared_url, summed(today, 1.0, unknown=1, **texts))
-    config = settings({"budgets": {"all": {"dollars": 5}}})
+    budgets = {"all": {"dollars": 5}}
     for period in ("today", "week", "month"):
-        _, html = await visited(reader, f"/money?period={period}", config=config, now=now)
+        html = await visited(reader, f"/money?period={period}", budgets=budgets)
         assert "&lt;img src=x onerror=alert(1)&gt;" in html
         assert "\\x1b[31m\\u202e" in html
