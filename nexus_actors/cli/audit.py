@@ -32,19 +32,40 @@ def audit(
     Example: nexus audit --limit 20
     Exit codes: 0 done; 4 the database cannot be read.
     """
-    from nexus_actors.contract.json_text import Parsed, parse
-    from nexus_actors.storage.postgres.sql import read
+    from nexus_actors.monitoring.audit import NEWEST, WHOLE
+    from nexus_actors.monitoring.reading import statement
 
-    rows = ask(read_settings(config), read("queries", "audit"), limit)
-    for row in rows:
-        found = parse(row["detail"]) if row["detail"] is not None else None
-        row["detail"] = found.value if isinstance(found, Parsed) else None
+    found = ask(
+        read_settings(config), statement("audit"), NEWEST, NEWEST, "", "", limit, limit, WHOLE
+    )
+    entries = [it for it in found if it["number"] is not None]
+    entries.sort(key=lambda it: (it["at"], it["number"]), reverse=True)
+    rows = [_shown(it) for it in entries[:limit]]
     if json:
         print_json(rows)
     elif not rows:
         note("nobody has done anything")
     else:
         _print(rows)
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    from nexus_actors.contract.json_text import Parsed, parse
+
+    found = parse(row["detail"]) if row["detail"] is not None else None
+    detail = found.value if isinstance(found, Parsed) else None
+    action = f"end {row['action']}" if row["change"] == "end" else row["action"]
+    if row["refused"] is not None:
+        action += " refused"
+        detail = {**(detail or {}), "refused": row["refused"]}
+    return {
+        "at": row["at"],
+        "by": row["by"],
+        "role": row["role"],
+        "action": action,
+        "subject": row["subject"],
+        "detail": detail,
+    }
 
 
 def _print(rows: list[dict[str, Any]]) -> None:

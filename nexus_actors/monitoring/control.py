@@ -1,10 +1,10 @@
-"""Reads what operators have set, the audit log, and each node's config."""
+"""Reads what operators have set, and each node's config."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from nexus_actors.contract.shown_text import json_text
 from nexus_actors.monitoring.nodes import NodeLine, Sight, look
@@ -13,11 +13,6 @@ from nexus_actors.storage.errors import StorageError
 
 MOST_ROWS: Final = 500
 MOST_CONCURRENCIES: Final = 2_000
-PAGE: Final = 50
-"""Entries per page of the audit."""
-SCANNED: Final = 5_000
-"""The most entries of each log that one page scans for a filter."""
-NEWEST: Final = 2**63 - 1
 MOST_CONFIGS: Final = 10
 _PLACES: Final = re.compile(r"([^\[]+|\[)(\d{0,9})")
 MOST_VALUES: Final = 2_000
@@ -69,33 +64,6 @@ class ProviderLine:
     scale: ControlRow | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of the audit."""
-
-    number: int
-    at: datetime
-    by: str
-    role: str
-    action: str
-    subject: str
-    detail: str | None
-    """JSON."""
-    is_control: bool
-    """Whether it is from nexus.control_log, not from nexus.audit."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPage:
-    """A page of the audit."""
-
-    entries: tuple[Entry, ...]
-    older: tuple[int, int] | None
-    """Where the next page begins in nexus.control_log and nexus.audit; None on the last page."""
-    looked: int
-    """How many entries were scanned."""
-
-
 @dataclass(frozen=True, slots=True)
 class ConfigValue:
     """One setting in force. `by_node` is empty if all nodes have the same value."""
@@ -145,59 +113,6 @@ async def read_providers(
         ProviderLine(name, tuple(nodes), pauses.get(name), scales.get(name))
         for name, nodes in calls.items()
     ]
-
-
-async def read_audit(
-    reader: Reader, *, by: str = "", action: str = "", before: tuple[int, int] = (NEWEST, NEWEST)
-) -> AuditPage:
-    """Both logs merged, newest first. `by` and `action` filter by parts of names, in any case.
-    `before` is another page's `older`. Raises StorageError."""
-    logs = [
-        _Log(await reader.read(query, start, by, action, PAGE + 1, SCANNED), start, is_control)
-        for query, start, is_control in (
-            ("control_audit", before[0], True),
-            ("control_audit_acts", before[1], False),
-        )
-    ]
-    entries: list[Entry] = []
-    while len(entries) < PAGE and any(log.left for log in logs):
-        newest = max((log for log in logs if log.left), key=lambda log: log.left[0].at)
-        entries.append(newest.take())
-    older = (logs[0].older, logs[1].older) if any(log.has_more for log in logs) else None
-    return AuditPage(tuple(entries), older, sum(log.looked for log in logs))
-
-
-class _Log:
-    """The entries read from one of the logs."""
-
-    def __init__(self, rows: list[dict[str, Any]], start: int, is_control: bool) -> None:
-        self.looked: int = rows[0]["looked"]
-        self._last = rows[0]["last"]
-        names = ("number", "at", "by", "role", "action", "subject", "detail")
-        self.left = [
-            Entry(**{name: row[name] for name in names}, is_control=is_control)
-            for row in rows
-            if row["number"] is not None
-        ]
-        self._taken = start
-
-    def take(self) -> Entry:
-        """Take the newest remaining entry."""
-        entry = self.left.pop(0)
-        self._taken = entry.number
-        return entry
-
-    @property
-    def has_more(self) -> bool:
-        """Whether another page may have entries: some were not taken, or not scanned."""
-        return bool(self.left) or self.looked == SCANNED
-
-    @property
-    def older(self) -> int:
-        """Where the next page begins; 0 if nothing is left."""
-        if self.left:
-            return self._taken
-        return int(self._last) if self.looked == SCANNED else 0
 
 
 async def read_configs(reader: Reader, nodes: Sequence[NodeLine], by: str) -> list[NodeConfig]:

@@ -151,11 +151,11 @@ class LazyReader:
 
     async def read(self, name: str, *arguments: object) -> list[Row]:
         """See Reader."""
-        return await self.reading(_fetch, self.queues.named(_text(name)), *arguments)
+        return await self.reading(_fetch, self.queues.named(statement(name)), *arguments)
 
     async def act(self, name: str, *arguments: object) -> list[Row]:
         """See Reader."""
-        return await self.writing(_fetch, self.queues.named(_text(name)), *arguments)
+        return await self.writing(_fetch, self.queues.named(statement(name)), *arguments)
 
     async def reading(
         self,
@@ -267,7 +267,8 @@ def parsed(text: str | None) -> Any:
 
 
 @cache
-def _text(name: str) -> str:
+def statement(name: str) -> str:
+    """The text of `sql/NAME.sql`."""
     return (
         files("nexus_actors.monitoring").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
     )

@@ -3,16 +3,8 @@
 from typing import Final
 
 from nexus_actors.dashboard.visit import PageError, View, Visit
-from nexus_actors.monitoring.control import (
-    NEWEST,
-    PAGE,
-    SCANNED,
-    compare,
-    read_audit,
-    read_configs,
-    read_control,
-    read_providers,
-)
+from nexus_actors.monitoring.audit import NEWEST, PAGE, SCANNED, read_audit
+from nexus_actors.monitoring.control import compare, read_configs, read_control, read_providers
 from nexus_actors.monitoring.nodes import read_nodes, with_names
 
 _LONGEST_FILTER: Final = 100
