@@ -116,7 +116,7 @@ def test_the_tree_changes_when_an_actor_is_killed(eyes: Eyes, site: Site) -> Non
     )
 
 
-def test_a_lever_is_reached_and_used_by_the_keyboard_alone(eyes: Eyes, site: Site) -> None:
+def test_an_action_is_reached_and_used_by_the_keyboard_alone(eyes: Eyes, site: Site) -> None:
     eyes.open("/control")
     press = eyes.page.keyboard.press
     focused = "() => document.activeElement.getAttribute('href') || document.activeElement.name"
@@ -129,7 +129,7 @@ def test_a_lever_is_reached_and_used_by_the_keyboard_alone(eyes: Eyes, site: Sit
         if here.startswith("/act/pause?subject=provider&name=gemini"):
             break
     else:
-        raise AssertionError("no Tab led to the lever")
+        raise AssertionError("no Tab led to the action")
     outline = "() => getComputedStyle(document.activeElement).outlineStyle"
     assert eyes.page.evaluate(outline) != "none"
     press("Enter")

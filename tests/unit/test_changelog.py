@@ -21,6 +21,6 @@ def test_its_newest_version_is_that_of_the_tree() -> None:
     assert all(re.fullmatch(r"\d+\.\d+\.\d+ - \d{4}-\d\d-\d\d", it) for it in older)
 
 
-def test_the_newest_migration_is_told() -> None:
+def test_the_newest_migration_is_reported() -> None:
     newest = max(it.name[:4] for it in MIGRATIONS.glob("[0-9]*.sql"))
     assert f"Migration {newest} " in CHANGELOG

@@ -42,7 +42,7 @@ def test_a_folder_where_a_file_of_ours_belongs(tmp_path: Path) -> None:
     assert f"{tmp_path / 'nexus.lock'} is a directory, a file was expected" in refused(tmp_path)
 
 
-def test_a_full_disk_and_what_nobody_knows_are_told(tmp_path: Path) -> None:
+def test_a_full_disk_and_what_nobody_knows_are_reported(tmp_path: Path) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     assert "no space left on device: make room" in explain(tmp_path, full)
     assert explain(tmp_path, OSError(errno.EIO, "Input/output error")).endswith(

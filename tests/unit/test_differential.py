@@ -186,7 +186,7 @@ def test_an_entry_may_ask_that_ours_said_so() -> None:
     assert Accepted("bodies", "why", told=True).fits(said, SEED)
 
 
-def test_what_no_entry_names_is_unexplained_and_an_entry_without_use_is_told() -> None:
+def test_what_no_entry_names_is_unexplained_and_an_entry_without_use_is_reported() -> None:
     known = Accepted("bodies", "why", paths=("tools.*",))
     other = Accepted("bodies", "why", paths=("user",))
     verdict = Verdict((known, other))

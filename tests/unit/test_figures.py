@@ -53,7 +53,7 @@ def test_a_page_quotes_the_last_figures(page: str) -> None:
     assert [it for it in QUOTED[page] if it not in text] == []
 
 
-def test_the_revision_of_each_measure_is_told_as_it_is_stored() -> None:
+def test_the_revision_of_each_measure_is_reported_as_it_is_stored() -> None:
     rows = (ROOT / "benchmarks" / "README.md").read_text().splitlines()
     for path in RESULTS.glob("*.json"):
         revision = stored(path.stem)["versions"]["revision"]

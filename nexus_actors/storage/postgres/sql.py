@@ -104,12 +104,13 @@ FinishWay = Literal["queue", "direct"]
 """Where `finish.sql` puts results: into the results queue, or directly into job_results, except
 those that replace an error."""
 
-_FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM told_of) >= 0"
+_FEW_QUEUED = "d.sent_again_after IS NOT NULL AND (SELECT count FROM notified) >= 0"
 """Which results are queued if the others are stored. The second part depends on no row, so it is
 evaluated first and once: all results are notified, whether or not any is queued."""
 
 PARTS = (
     *("published", "attempts", "labels", "headers"),
+    *("continued", "released", "letter"),
     *("folded", "sum_key", "counted_latencies", "summed_latencies"),
 )
 """Parts of statements, each in its own file. `stored` only belongs to one `FinishWay`."""

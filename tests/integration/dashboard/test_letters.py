@@ -315,7 +315,9 @@ async def test_hostile_letters_are_escaped_and_bounded(browser: Browser) -> None
         assert page.status == 200, (path, query, page.words)
 
 
-async def test_an_edit_is_told_and_a_retry_leads_to_what_is_still_there(browser: Browser) -> None:
+async def test_an_edit_is_reported_and_a_retry_leads_to_what_is_still_there(
+    browser: Browser,
+) -> None:
     [number] = await dead(
         browser, letter("r", detail={"path": "messages[0]", "message": "messages[0]: expected x"})
     )
@@ -337,7 +339,7 @@ async def test_an_edit_is_told_and_a_retry_leads_to_what_is_still_there(browser:
     assert f"Letter {number} is sent as r~" in done.words
 
 
-async def test_of_many_letters_the_lever_says_how_many(
+async def test_of_many_letters_the_action_says_how_many(
     browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await dead(browser, *(letter(f"t{n}") for n in range(5)))

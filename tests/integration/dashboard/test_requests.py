@@ -19,7 +19,7 @@ from tests.integration.dashboard.journal_rows import DAY, NOW, add, ended, waits
 from tests.unit.parts import settings
 
 
-async def test_a_filter_is_told_by_what_is_true_of_requests(browser: Browser) -> None:
+async def test_a_filter_is_reported_by_what_is_true_of_requests(browser: Browser) -> None:
     await add(
         browser,
         ended("a", 1, agent_id="x", provider="p", model="m", cost=0.5),
@@ -302,7 +302,7 @@ async def test_an_empty_database_is_well(browser: Browser) -> None:
     assert "Nothing waits." in (await browser.get("/slow")).words
 
 
-async def test_what_cannot_be_a_filter_is_told(browser: Browser) -> None:
+async def test_what_cannot_be_a_filter_is_reported(browser: Browser) -> None:
     for query, told in (
         ({"state": "dead"}, "state=dead: expected one of waiting, queued, leased, failed, done"),
         ({"window": "year"}, "window=year: expected one of hour, day, week, month"),

@@ -38,7 +38,7 @@ async def test_what_waits_is_told_by_reason_and_by_whom(browser: Browser) -> Non
     assert "Resumed: the provider b." in done.words
 
 
-async def test_what_waits_for_a_circuit_is_told_alike_on_each_page(browser: Browser) -> None:
+async def test_what_waits_for_a_circuit_is_reported_alike_on_each_page(browser: Browser) -> None:
     opened: dict[str, Any] = {"wait_reason": "circuit_open", "wait_detail": "p/m: times out"}
     await add(
         browser,

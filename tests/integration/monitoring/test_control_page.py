@@ -24,7 +24,7 @@ CHANGES = """
 INSERT INTO nexus.control_log (at, by, role, action, subject, name, node, after)
 SELECT to_timestamp(2 * n), 'joe', 'owner', 'pause', 'provider', 'p' || n, '*', '{}' FROM generate_series(1, $1::bigint) AS g (n)
 """  # noqa: E501
-ACTS = """
+ENTRIES = """
 INSERT INTO nexus.audit (at, by, role, action, subject)
 SELECT to_timestamp(2 * n + 1), 'ann', 'owner', 'login', 'p' || n FROM generate_series(1, $1::bigint) AS g (n)
 """  # noqa: E501
@@ -38,7 +38,7 @@ SIGHT = (
 )
 
 
-async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
+async def test_what_operators_have_set_is_shown_with_its_author_and_an_action(
     reader: LazyReader, shared_url: str
 ) -> None:
     await execute(shared_url, EMPTY)
@@ -69,7 +69,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
     html = await visited(reader, "/control")
     assert "incident 4711" in html
     assert "</span> expired</span>" in html
-    for lever in (
+    for link in (
         "/act/resume?subject=provider&amp;name=echo",
         "/act/resume?subject=node&amp;name=one",
         "/act/scale?provider=openai",
@@ -78,7 +78,7 @@ async def test_what_holds_is_told_with_who_wants_it_and_a_lever(
         "/act/pause?subject=queue&amp;name=ai_requests",
         "/act/drain?node=one",
     ):
-        assert lever in html
+        assert link in html
     assert "/act/" not in await visited(reader, "/control", role="read")
 
 
@@ -86,7 +86,7 @@ async def test_both_logs_are_one_list_without_a_gap_between_pages(
     reader: LazyReader, shared_url: str
 ) -> None:
     await execute(shared_url, EMPTY)
-    for logged in (CHANGES, ACTS):
+    for logged in (CHANGES, ENTRIES):
         await execute(shared_url, logged, PAGE)
     first = await read_audit(reader)
     assert len(first.entries) == PAGE
@@ -132,7 +132,7 @@ async def test_the_audit_is_filtered_by_name_and_action(
     assert (page.older, found) == (None, 3)
 
 
-async def test_each_nodes_config_is_asked_for_and_differences_are_told(
+async def test_each_nodes_config_is_asked_for_and_differences_are_reported(
     reader: LazyReader, shared_url: str
 ) -> None:
     await execute(shared_url, EMPTY)

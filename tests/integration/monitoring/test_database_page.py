@@ -85,14 +85,14 @@ async def activity(url: str) -> list[asyncpg.Record]:
         looking.terminate()
 
 
-async def test_what_a_session_of_ours_does_is_told_without_texts(shared_url: str) -> None:
+async def test_what_a_session_of_ours_does_is_reported_without_texts(shared_url: str) -> None:
     rows = await trio.to_thread.run_sync(asyncio.run, activity(shared_url))
     [row] = [it for it in rows if it["name"] == "nexus one"]
     assert row["state"] == "idle in transaction"
     assert row["query"] == "BEGIN; SELECT '…', '…''…', 7 AS seven"
 
 
-async def test_a_migration_that_lacks_or_is_of_a_later_program_is_told(
+async def test_a_migration_that_lacks_or_is_of_a_later_program_is_reported(
     reader: LazyReader, shared_url: str
 ) -> None:
     newest = numbered_migrations()[-1][0]
@@ -223,7 +223,7 @@ async def test_a_bloated_table_has_a_hint() -> None:
     assert await hint(spare=0.9 * 2**20, heap_bytes=2**20) == "None"
 
 
-def test_retention_is_told_in_words() -> None:
+def test_retention_is_reported_in_words() -> None:
     found = retention(RetentionSettings(journal_count=5000, archive_days=1.5))
     archives, journal, dead, sums = found
     assert archives.how_long == "1.5 days"

@@ -127,7 +127,7 @@ async def test_a_day_that_is_summed_for_good_is_read_once(
     assert await known() == 5.0
 
 
-async def test_days_for_which_there_is_no_time_are_told_and_come_with_a_later_look(
+async def test_days_for_which_there_is_no_time_are_reported_and_come_with_a_later_look(
     reader: LazyReader, shared_url: str
 ) -> None:
     await execute(shared_url, EMPTY)

@@ -109,7 +109,7 @@ async def test_while_nothing_gets_through_no_more_is_bought_than_the_backlog(
         await service.stored(60)
 
 
-async def test_one_that_alone_fails_in_time_is_held_and_told_and_holds_up_no_next_process(
+async def test_one_that_alone_fails_in_time_is_held_and_reported_and_holds_up_no_next_process(
     database_url: str, tmp_path: Path
 ) -> None:
     done = "SELECT count(*) = 1 FROM nexus.requests WHERE state = 'done' AND request_id = $1"

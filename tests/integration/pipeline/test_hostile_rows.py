@@ -101,7 +101,7 @@ async def test_rows_of_any_content_end_by_themselves_and_harm_no_neighbour(
         assert len(await service.sql.results()) == len(every)
 
 
-async def test_a_request_that_the_journal_does_not_take_is_held_and_told_and_never_condemned(
+async def test_a_request_that_the_journal_does_not_take_is_held_and_reported_and_never_condemned(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its content can be opened, so it is not to blame: whether the journal knows it, or not, or

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from nexus_actors.contract.request import LLMRequest
+from nexus_actors.contract.request import LLMRequest, Message
 from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.kinds import load_kind
-from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSession
+from nexus_actors.providers.port import Answer, Outcome, ProviderFailure, ProviderSession
 from tests.http_server import (
     Reply,
     Script,
@@ -103,3 +103,21 @@ def events(*told: Any, done: bool = True) -> Reply:
 def event_text(told: Iterable[Any], *, done: bool = True) -> str:
     last = "data: [DONE]\n\n" if done else ""
     return "".join(f"data: {json.dumps(it)}\n\n" for it in told) + last
+
+
+def message_of(answer: Answer, **changes: Any) -> Message:
+    """As a producer sends a result back."""
+    return {
+        "role": "assistant",
+        "content": answer.response or "",
+        "tool_calls": [dict(call) for call in answer.tool_calls],
+        "provider_state": answer.provider_state,
+        **changes,
+    }
+
+
+def after(messages: tuple[Message, ...], answer: Answer) -> tuple[Message, ...]:
+    """The conversation with the answer, and the result of its call."""
+    [call] = answer.tool_calls
+    result = {"role": "tool", "tool_call_id": call["id"], "content": "rain"}
+    return (*messages, message_of(answer), result)

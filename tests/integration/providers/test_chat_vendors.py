@@ -263,7 +263,7 @@ async def test_a_signature_goes_back_in_its_call(stream: bool) -> None:
     ("first_at", "model"),
     [(preset, model) for preset, model, _ in STATES] + [("gemini_chat", "gemini-3.5-flash")],
 )
-async def test_a_state_is_told_where_another_provider_goes_on_and_is_there_when_its_own_does(
+async def test_a_state_is_reported_where_another_provider_goes_on_and_is_there_when_its_own_does(
     first_at: str, model: str, stream: bool
 ) -> None:
     async with connected(first_at) as (_, session), connected("groq") as (other, stranger):

@@ -172,7 +172,7 @@ def test_one_trusting_context_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trusting_context().check_hostname
 
 
-async def test_a_server_that_is_not_reached_is_told_with_its_port_and_the_cause() -> None:
+async def test_a_server_that_is_not_reached_is_reported_with_its_port_and_the_cause() -> None:
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listener.socket.getsockname()[1]
     await listener.aclose()
@@ -195,7 +195,7 @@ async def test_a_server_that_is_not_reached_is_told_with_its_port_and_the_cause(
         ({"error": {"message": "model 'x' not found", "type": "not_found_error"}}, False),
     ],
 )
-async def test_a_path_that_is_not_there_is_told_as_it_was_asked(
+async def test_a_path_that_is_not_there_is_reported_as_it_was_asked(
     body: object, has_url: bool
 ) -> None:
     async with scripted_server({"*": Reply(status=404, body=body)}) as server:

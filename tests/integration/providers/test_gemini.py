@@ -180,7 +180,7 @@ async def test_neither_key_nor_prompt_leaves_with_a_failure(status: int) -> None
         assert "Springfield" not in repr(failure)
 
 
-async def test_what_was_dropped_is_told_and_what_cannot_be_said_is_not_sent() -> None:
+async def test_what_was_dropped_is_reported_and_what_cannot_be_said_is_not_sent() -> None:
     async with connected(WHOLE) as (server, session):
         found = await session.complete(structs.replace(REQUEST, store=True), FLASH, timeout=LONG)
         assert found.dropped == ("store",)

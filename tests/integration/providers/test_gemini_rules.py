@@ -14,7 +14,7 @@ from nexus_actors.contract.result import Answer
 from nexus_actors.providers.port import ProviderFailure, ProviderSession
 from nexus_actors.providers.takes import EFFORTS
 from tests.http_server import Recorded
-from tests.integration.providers.helpers import LONG, connected
+from tests.integration.providers.helpers import LONG, after, connected, message_of
 from tests.unit.providers.conversations import CALLED, EVERY_KIND, NESTED, PNG
 from tests.vendors import gemini
 
@@ -174,17 +174,6 @@ def test_the_vendor_is_strict(body: dict[str, Any], why: str) -> None:
     assert why in error["message"]
 
 
-def message_of(answer: Answer, **changes: Any) -> Message:
-    """As a producer sends a result back."""
-    return {
-        "role": "assistant",
-        "content": answer.response or "",
-        "tool_calls": [dict(call) for call in answer.tool_calls],
-        "provider_state": answer.provider_state,
-        **changes,
-    }
-
-
 async def step(
     session: ProviderSession, messages: tuple[Message, ...], model: str, *, stream: bool
 ) -> Answer:
@@ -197,13 +186,6 @@ async def step(
     )
     assert isinstance(answer, Answer), answer
     return answer
-
-
-def after(messages: tuple[Message, ...], answer: Answer) -> tuple[Message, ...]:
-    """The conversation with the answer, and the result of its call."""
-    [call] = answer.tool_calls
-    result = {"role": "tool", "tool_call_id": call["id"], "content": "rain"}
-    return (*messages, message_of(answer), result)
 
 
 def signatures(call: Recorded) -> list[str | None]:
@@ -231,7 +213,7 @@ async def test_signatures_come_back_through_a_loop_of_tools(model: str, stream: 
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_after_a_failover_signatures_stay_at_home_and_are_told(stream: bool) -> None:
+async def test_after_a_failover_signatures_stay_at_home_and_are_reported(stream: bool) -> None:
     """Also where the chat API's place for them says the same once more."""
     async with connected({"*": here}, kind="gemini", name="google") as (server, session):
         first = await step(session, (USER,), "gemini-3.8-flash", stream=stream)

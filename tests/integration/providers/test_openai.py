@@ -69,7 +69,7 @@ async def test_both_apis_over_one_connection() -> None:
         assert server.opened == 1
 
 
-async def test_what_was_dropped_is_told_with_the_answer_and_with_the_failure() -> None:
+async def test_what_was_dropped_is_reported_with_the_answer_and_with_the_failure() -> None:
     request = structs.replace(REQUEST, seed=7, stop=("END",))
     script = {"good": Reply(body=response(text("Hello."))), "bad": Reply(status=500)}
     async with connected(script, kind="openai") as (_, session):

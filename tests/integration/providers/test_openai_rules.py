@@ -11,7 +11,7 @@ from nexus_actors.contract.request import ApiVersion, LLMRequest, Message
 from nexus_actors.contract.result import Answer
 from nexus_actors.providers.port import ProviderFailure, ProviderSession
 from nexus_actors.providers.takes import EFFORTS
-from tests.integration.providers.helpers import LONG, connected
+from tests.integration.providers.helpers import LONG, after, connected, message_of
 from tests.unit.providers.conversations import EVERY_KIND, NESTED, PNG
 from tests.vendors import openai, openai_responses
 
@@ -185,16 +185,6 @@ async def test_a_model_that_nobody_knows_says_which_field_it_does_not_take() -> 
         assert len(server.requests) == 4
 
 
-def message_of(answer: Answer) -> Message:
-    """As a producer sends a result back."""
-    return {
-        "role": "assistant",
-        "content": answer.response or "",
-        "tool_calls": [dict(call) for call in answer.tool_calls],
-        "provider_state": answer.provider_state,
-    }
-
-
 async def step(
     session: ProviderSession, messages: tuple[Message, ...], model: str, *, stream: bool
 ) -> Answer:
@@ -204,13 +194,6 @@ async def step(
     )
     assert isinstance(answer, Answer), answer
     return answer
-
-
-def after(messages: tuple[Message, ...], answer: Answer) -> tuple[Message, ...]:
-    """The conversation with the answer, and the result of its call."""
-    [call] = answer.tool_calls
-    result = {"role": "tool", "tool_call_id": call["id"], "content": "rain"}
-    return (*messages, message_of(answer), result)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -234,7 +217,7 @@ async def test_thoughts_come_back_through_a_loop_of_tools(model: str, stream: bo
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_after_a_failover_the_other_models_thoughts_stay_at_home_and_are_told(
+async def test_after_a_failover_the_other_models_thoughts_stay_at_home_and_are_reported(
     stream: bool,
 ) -> None:
     async with connected({"*": openai.answer}, kind="openai") as (server, session):
@@ -277,7 +260,7 @@ async def test_the_tier_and_the_cost_are_those_of_the_answer() -> None:
     assert flex.cost == pytest.approx(usual.cost / 2)
 
 
-async def test_a_state_of_another_shape_changes_nothing_but_is_told() -> None:
+async def test_a_state_of_another_shape_changes_nothing_but_is_reported() -> None:
     sealed = Owner("openai", "gpt-5", "KEY").seal('{"reasoning": [[0, {"type": "message"}]]}')
     said = {"role": "assistant", "content": "Rain.", "provider_state": sealed}
     async with connected({"*": openai.answer}, kind="openai") as (server, session):

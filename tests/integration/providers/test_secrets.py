@@ -103,7 +103,7 @@ async def test_the_key_is_in_no_exception() -> None:
 
 
 @pytest.mark.parametrize("status", [200, 400])
-async def test_what_was_dropped_is_told_bounded_and_on_one_line(status: int) -> None:
+async def test_what_was_dropped_is_reported_bounded_and_on_one_line(status: int) -> None:
     """Whatever names a producer gave to things, and however many."""
     foreign = tuple(f"\x1b[2J\n{number}" + "x" * 10_000 for number in range(1000))
     asked = structs.replace(REQUEST, unknown=foreign, seed=7)

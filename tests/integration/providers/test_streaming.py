@@ -61,7 +61,7 @@ async def test_text_is_told_in_order_and_the_answer_is_whole(drip: float | None)
 
 
 @each_transport
-async def test_a_stream_that_a_front_end_packed_is_told_at_its_end() -> None:
+async def test_a_stream_that_a_front_end_packed_is_reported_at_its_end() -> None:
     packed = gzip.compress(event_text(HELLO).encode())
     told, answer = await streamed(
         Reply(body=packed, headers=STREAM | {"content-encoding": "gzip"}, drip=0.0)
@@ -72,7 +72,7 @@ async def test_a_stream_that_a_front_end_packed_is_told_at_its_end() -> None:
 
 
 @each_transport
-async def test_text_is_told_before_the_answer_ends() -> None:
+async def test_text_is_reported_before_the_answer_ends() -> None:
     body = event_text((chunk("Hel"), *HELLO[1:]))
     half = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
     heard = trio.Event()

@@ -128,7 +128,7 @@ async def test_a_second_answer_in_the_same_packet_is_not_the_next_calls(
     assert server.opened == 2
 
 
-async def test_httpx2_takes_over_where_our_own_handshake_fails_and_that_is_told_once(
+async def test_httpx2_takes_over_where_our_own_handshake_fails_and_that_is_reported_once(
     authority: Authority, trusts: Trusts
 ) -> None:
     trusts(authority.client())

@@ -109,7 +109,7 @@ async def test_results_are_read_by_their_size_and_one_that_is_too_large_is_no_on
         assert await db.results.read(100, 30) == []
 
 
-async def test_a_result_that_was_set_aside_is_told_as_one_and_put_back_as_it_was(
+async def test_a_result_that_was_set_aside_is_reported_as_one_and_put_back_as_it_was(
     database_url: str, tmp_path: Path
 ) -> None:
     async with running_service(database_url, tmp_path) as service:

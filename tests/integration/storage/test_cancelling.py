@@ -191,7 +191,7 @@ async def test_what_cannot_be_meant_is_refused_in_words(db: PostgresDatabase) ->
         assert caught.value.__cause__.sqlstate == "22023"
 
 
-async def test_each_row_is_told_at_once_by_its_id_and_several_without(
+async def test_each_row_is_reported_at_once_by_its_id_and_several_without(
     db: PostgresDatabase,
 ) -> None:
     heard: list[str | None] = []

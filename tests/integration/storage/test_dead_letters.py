@@ -118,7 +118,7 @@ async def test_letters_of_any_shape_and_time(db: PostgresDatabase) -> None:
     assert (await dead_letters.show(db.pool, db.queues, null[0])).text == "null"  # type: ignore[union-attr]
 
 
-async def test_one_that_cannot_be_read_is_told_and_hides_no_other(db: PostgresDatabase) -> None:
+async def test_one_that_cannot_be_read_is_reported_and_hides_no_other(db: PostgresDatabase) -> None:
     """As by damage on the disk."""
     numbers = await send(
         db, *({"request_id": f"r{n}", "reason": "timeout"} for n in range(9)), queue=DEAD
@@ -225,7 +225,7 @@ async def test_what_is_sent_again_stays_in_the_trace_of_its_letter(db: PostgresD
     assert (again.waited_since, again.waited_for) == (again.enqueued_at, None)
 
 
-async def test_what_is_refused_by_itself_stays_and_is_told(db: PostgresDatabase) -> None:
+async def test_what_is_refused_by_itself_stays_and_is_reported(db: PostgresDatabase) -> None:
     numbers = await send(
         db, *({"request_id": f"r{n}", "request": {}} for n in range(9)), queue=DEAD
     )

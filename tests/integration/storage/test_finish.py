@@ -72,7 +72,7 @@ async def test_a_success_is_published_archived_and_recorded(db: PostgresDatabase
     assert await db.run(read_entry, "unknown") is None
 
 
-async def test_it_is_told_where_a_cost_comes_from(db: PostgresDatabase) -> None:
+async def test_it_is_reported_where_a_cost_comes_from(db: PostgresDatabase) -> None:
     one, other = await leased(db, "r", "s")
     paid = replace(attempt(1, "invalid_response"), cost=0.3, cost_basis="list", uncounted=True)
     await db.requests.give_back([give_back(one, attempts=[paid], attempt_count=1)])

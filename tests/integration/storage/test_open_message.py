@@ -127,7 +127,7 @@ async def test_what_cannot_be_read_has_a_fault_and_raises_nothing(db: PostgresDa
     assert found["digest"].startswith("unread:")
 
 
-async def test_what_was_left_for_its_bytes_is_told(db: PostgresDatabase) -> None:
+async def test_what_was_left_for_its_bytes_is_reported(db: PostgresDatabase) -> None:
     compressed = {
         "complexity": "simple",
         "messages": [{"role": "user", "content": "a b c " * 40_000}],

@@ -55,7 +55,7 @@ async def test_one_that_was_seen_to_be_cut_costs_the_next_statement_nothing(
         assert await pool.run(fetch_value, "SELECT 1") == 1
 
 
-async def test_one_that_is_cut_in_a_transaction_since_it_took_too_long_is_told_as_that(
+async def test_one_that_is_cut_in_a_transaction_since_it_took_too_long_is_reported_as_that(
     db: PostgresDatabase, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None of its statements takes too long, all do together."""

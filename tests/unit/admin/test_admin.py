@@ -87,7 +87,7 @@ async def test_one_that_is_killed_is_there_again(folder: Path) -> None:
         assert await find(root, "Watchdog") == watchdog
 
 
-async def test_one_that_cannot_listen_again_is_told_and_tries_on(
+async def test_one_that_cannot_listen_again_is_reported_and_tries_on(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(admin, "FIRST_PAUSE", 0.01)

@@ -236,7 +236,9 @@ async def test_what_the_database_knows_is_absent_while_it_is_away(tmp_path: Path
     assert "nexus_in_flight_requests" in there
 
 
-async def test_before_a_database_is_open_it_is_down_and_the_rest_is_told(tmp_path: Path) -> None:
+async def test_before_a_database_is_open_it_is_down_and_the_rest_is_reported(
+    tmp_path: Path,
+) -> None:
     tabled = Tabled(tmp_path)
     tabled.database = None
     samples = await scrape(tabled)

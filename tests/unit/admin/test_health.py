@@ -87,7 +87,7 @@ async def test_before_it_is_known_what_operators_want_it_is_not_ready(tmp_path: 
     assert readiness(tabled.status, tabled.sources.tables).reasons == ("control not read",)
 
 
-async def test_what_keeps_it_from_nothing_new_is_told_and_it_is_ready(tmp_path: Path) -> None:
+async def test_what_keeps_it_from_nothing_new_is_reported_and_it_is_ready(tmp_path: Path) -> None:
     tabled = Tabled(tmp_path, known_desired(control_row("pause", "agent", "secret-*")))
     tabled.outages.tell("pruning", "nobody has completed a round")
     response = await pages(tabled).ready(REQUEST)
@@ -97,7 +97,7 @@ async def test_what_keeps_it_from_nothing_new_is_told_and_it_is_ready(tmp_path: 
     assert '"outages": ["pruning"], "paused": ["agent"]' in text
 
 
-async def test_no_words_of_others_are_told(tmp_path: Path) -> None:
+async def test_no_words_of_others_are_reported(tmp_path: Path) -> None:
     """Whoever may ask may be anybody."""
     tabled = Tabled(tmp_path, known_desired(control_row("pause", "agent", "secret-*", why="me")))
     away(tabled)

@@ -71,6 +71,6 @@ async def test_a_file_of_somebody_is_left_alone(folder: Path) -> None:
     assert (folder / "admin.sock").read_text() == "mine"
 
 
-async def test_a_name_that_is_too_long_for_a_socket_is_told(folder: Path) -> None:
+async def test_a_name_that_is_too_long_for_a_socket_is_reported(folder: Path) -> None:
     with pytest.raises(ListenError, match="too long"):
         await listen(f"unix:{'x' * 200}", folder)

@@ -243,7 +243,7 @@ async def test_whoever_waits_gets_the_place_of_the_first_that_was_answered(
     assert answers[0].startswith(b"HTTP/1.1 200")
 
 
-async def test_a_connection_that_crashes_is_told_once_and_harms_no_other(
+async def test_a_connection_that_crashes_is_reported_once_and_harms_no_other(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with serving() as port:

@@ -38,7 +38,7 @@ def test_a_hold_is_never_shortened() -> None:
     assert ring.wait("m", 0.0) == 10.0
 
 
-def test_one_that_is_suspended_is_told_once_until_it_works_again() -> None:
+def test_one_that_is_suspended_is_reported_once_until_it_works_again() -> None:
     ring = KeyRing(["a", "b"])
     assert ring.suspend(0, 0.0, 10.0, "x", sure=True)
     assert ring.all_refused_until(0.0) is None

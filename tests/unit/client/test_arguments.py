@@ -96,7 +96,7 @@ def test_a_url_is_checked_and_never_quoted() -> None:
     assert "hidden" not in str(raised.value)
 
 
-def test_a_bad_configuration_is_told_in_full(
+def test_a_bad_configuration_is_reported_in_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)

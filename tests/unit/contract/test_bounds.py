@@ -81,7 +81,7 @@ def test_a_list_that_is_wrong_throughout_is_refused_for_its_first(fields: dict[s
         ('[{"a":{}},' + "[" * 100 + "{}" + "]" * 101, "[1][0]"),
     ],
 )
-def test_what_is_too_deep_is_told_by_its_path(text: str, path: str | None) -> None:
+def test_what_is_too_deep_is_reported_by_its_path(text: str, path: str | None) -> None:
     found = parse(text)
     if path is None:
         assert isinstance(found, Parsed)

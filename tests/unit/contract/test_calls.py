@@ -184,7 +184,7 @@ def test_only_an_assistant_has_state(role: str) -> None:
     assert refuse(body(messages=[message])).path == "messages[0].provider_state"
 
 
-def test_an_input_with_state_is_told_by_messages() -> None:
+def test_an_input_with_state_is_reported_by_messages() -> None:
     item = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
     items: list[dict[str, Any]] = [
         USER,

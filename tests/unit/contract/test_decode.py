@@ -67,7 +67,7 @@ def test_null_optional_fields_count_as_absent() -> None:
     assert accept(body(**nulls)) == accept(body())
 
 
-def test_unknown_fields_are_tolerated_and_told() -> None:
+def test_unknown_fields_are_tolerated_and_reported() -> None:
     request = accept(body(trace={"id": 7}, timestamp="yesterday"))
     assert request.unknown == ("trace",)
     assert structs.replace(request, unknown=()) == accept(body())
@@ -212,7 +212,7 @@ def test_a_fault_is_named_with_its_path(fields: dict[str, Any], name: str, path:
     assert (refusal.type, refusal.path) == (name, path)
 
 
-def test_absence_is_told_before_what_is_wrong_with_the_rest() -> None:
+def test_absence_is_reported_before_what_is_wrong_with_the_rest() -> None:
     refusal = refuse(body(request_id=..., complexity="hard", api_version="v2"))
     assert refusal.type == "missing_fields"
 

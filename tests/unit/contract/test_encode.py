@@ -270,7 +270,7 @@ def test_a_foreign_failure_is_a_failure(body: str, name: str, message: str) -> N
         ('{"request_id": "r", "cost": 1e999}', "out of range"),
     ],
 )
-def test_what_is_no_result_is_told_in_a_sentence(body: str | None, reason: str) -> None:
+def test_what_is_no_result_is_reported_in_a_sentence(body: str | None, reason: str) -> None:
     told = decode_result(body)
     assert isinstance(told, str)
     assert reason in told

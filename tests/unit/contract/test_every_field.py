@@ -302,7 +302,7 @@ def test_there_is_a_value_for_every_field() -> None:
 
 
 @pytest.mark.parametrize(("server", "api_version", "model"), SERVERS, ids=str)
-def test_every_field_is_sent_refused_or_told(server: str, api_version: str, model: str) -> None:
+def test_every_field_is_sent_refused_or_reported(server: str, api_version: str, model: str) -> None:
     fates = {
         (client, name): fate(client, name, server, api_version, model)
         for client, name in all_fields()
@@ -361,7 +361,7 @@ def test_there_is_a_value_for_every_key_of_a_message() -> None:
 
 
 @pytest.mark.parametrize(("server", "api_version", "model"), SERVERS, ids=str)
-def test_every_key_of_a_message_is_sent_refused_or_told(
+def test_every_key_of_a_message_is_sent_refused_or_reported(
     server: str, api_version: str, model: str
 ) -> None:
     for (role, key), value in MESSAGE_VALUES.items():

@@ -32,7 +32,7 @@ NESTED = {"type": "function", "function": LOOK}
         ({"max_tokens": None, "max_output_tokens": 7}, 7, []),
     ],
 )
-def test_of_several_limits_the_least_counts_and_larger_ones_are_told(
+def test_of_several_limits_the_least_counts_and_larger_ones_are_reported(
     fields: dict[str, Any], limit: int, larger: list[str]
 ) -> None:
     request = accept(body(**fields))
@@ -130,7 +130,7 @@ def test_what_several_names_stand_for_is_one(
         ({"function_call": {"name": 7}}, "function_call"),
     ],
 )
-def test_a_fault_is_told_by_the_name_that_was_sent(fields: dict[str, Any], path: str) -> None:
+def test_a_fault_is_reported_by_the_name_that_was_sent(fields: dict[str, Any], path: str) -> None:
     refusal = refuse(body(**fields))
     assert (refusal.type, refusal.path) == ("invalid_request", path)
 
@@ -177,7 +177,7 @@ def test_what_happens_anyway_may_be_asked_for(name: str, value: object) -> None:
     assert accept(body(**{name: value})) == accept(body())
 
 
-def test_fields_of_no_api_are_told_by_name() -> None:
+def test_fields_of_no_api_are_reported_by_name() -> None:
     request = accept(
         body(
             trace={"id": 7},
@@ -200,7 +200,7 @@ def test_fields_of_no_api_are_told_by_name() -> None:
     )
 
 
-def test_keys_of_messages_that_no_api_has_are_told_once() -> None:
+def test_keys_of_messages_that_no_api_has_are_reported_once() -> None:
     said: dict[str, Any] = {**USER, "role": "assistant", "annotations": [], "audio": None}
     noted = [{**USER, "id": n, "sent at\n": "noon"} for n in range(1000)]
     request = accept(body(messages=[*noted, {**said, "refusal": "no"}], trace=1))
@@ -220,7 +220,7 @@ def test_an_item_of_an_input_keeps_what_its_api_has() -> None:
     assert (request.input, request.unknown) == ((item,), ())
 
 
-def test_what_stands_beside_a_wrapped_request_is_told() -> None:
+def test_what_stands_beside_a_wrapped_request_is_reported() -> None:
     wrapped = {"request": {**MINIMAL, "max_tokens": 9}, "max_tokens": 5, "request_id": None}
     request = accept(json.dumps({**wrapped, "retry_of": "r-0", "timestamp": "now"}))
     assert (request.max_tokens, request.unknown) == (9, ("max_tokens",))
@@ -268,7 +268,9 @@ def test_names_of_a_producers_are_bounded_and_clean() -> None:
         ),
     ],
 )
-def test_a_name_that_does_not_count_is_told(fields: dict[str, Any], notes: tuple[str, ...]) -> None:
+def test_a_name_that_does_not_count_is_reported(
+    fields: dict[str, Any], notes: tuple[str, ...]
+) -> None:
     assert accept(body(**fields)).unknown == notes
 
 

@@ -47,7 +47,7 @@ def test_what_was_sealed_is_opened_for_its_owner_where_it_stood() -> None:
         Owner("openai", "gpt-6", None),
     ],
 )
-def test_another_provider_model_or_key_is_not_shown_it_and_that_is_told(other: Owner) -> None:
+def test_another_provider_model_or_key_is_not_shown_it_and_that_is_reported(other: Owner) -> None:
     state, calls, _ = seal_answer(OWNER, "[1]", [{**CALL, "provider_state": "[2]"}])
     sent = request(said(provider_state=state, tool_calls=list(calls)))
     opened, dropped = open_states(sent, other)

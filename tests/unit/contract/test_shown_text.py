@@ -23,7 +23,7 @@ HOSTILE = "[/x]\x1b]0;x\x07\r\n\t\u202e\x9b31m\x7f\ud800\u200b\u2028\U000e0041\u
         ("", ""),
     ],
 )
-def test_what_is_not_seen_is_told(text: str, shown: str) -> None:
+def test_what_is_not_seen_is_reported(text: str, shown: str) -> None:
     assert printable(text) == shown
     assert printable(shown) == shown
 

@@ -74,7 +74,7 @@ def test_a_request_may_have_it_as_a_field(message: Any) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_one_that_is_not_valid_does_nothing_and_is_told(value: object) -> None:
+def test_one_that_is_not_valid_does_nothing_and_is_reported(value: object) -> None:
     for message in ({**FIELDS, "traceparent": value}, {"request": FIELDS, "traceparent": value}):
         request = decoded(message)
         assert request.traceparent is None

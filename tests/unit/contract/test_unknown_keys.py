@@ -35,12 +35,12 @@ def image(**more: Any) -> dict[str, Any]:
         ([{"type": "video", "video": "x", "goes": "as it is"}], []),
     ],
 )
-def test_keys_of_parts_without_a_place_are_told_once(messages: Any, told: list[str]) -> None:
+def test_keys_of_parts_without_a_place_are_reported_once(messages: Any, told: list[str]) -> None:
     request = accept(body(messages=[{"role": "user", "content": messages}]))
     assert request.unknown == tuple(f"messages.{name}" for name in told)
 
 
-def test_keys_of_calls_without_a_place_are_told_once() -> None:
+def test_keys_of_calls_without_a_place_are_reported_once() -> None:
     call = {"id": "c", "type": "function", "index": 0, "x y": 1}
     calls = [{**call, "function": {"name": "f", "arguments": "{}", "parsed": {"a": 1}}}] * 2
     request = accept(body(messages=[USER, {"role": "assistant", "tool_calls": calls}]))
@@ -50,7 +50,7 @@ def test_keys_of_calls_without_a_place_are_told_once() -> None:
     )
 
 
-def test_keys_of_system_blocks_and_choices_without_a_place_are_told() -> None:
+def test_keys_of_system_blocks_and_choices_without_a_place_are_reported() -> None:
     system = [{"type": "text", "text": "x", "citations": [1], "cache_control": {"type": "x"}}]
     choice = {"type": "any", "disable_parallel_tool_use": True, "why": 1}
     request = accept(body(system=system, tools=[NESTED], tool_choice=choice))
@@ -70,7 +70,7 @@ def test_a_huge_key_costs_no_more_for_standing_everywhere() -> None:
     assert len(request.unknown[0]) == LONGEST_NAME
 
 
-def test_what_is_told_is_on_one_line_once_and_bounded() -> None:
+def test_what_is_reported_is_on_one_line_once_and_bounded() -> None:
     assert bounded_notes(("seed", "seed", "a: b «c»")) == ("seed", "a: b «c»")
     (name,) = bounded_notes(["x\n\x1b[2J\x9b\u2028\u202e\ud800" + "y" * 1_000_000])
     assert len(name) == LONGEST_NOTE
@@ -80,7 +80,7 @@ def test_what_is_told_is_on_one_line_once_and_bounded() -> None:
     assert bounded_notes(many) == (*many[:-1], "… and 1 more")
 
 
-def test_keys_of_a_choice_of_a_function_without_a_place_are_told() -> None:
+def test_keys_of_a_choice_of_a_function_without_a_place_are_reported() -> None:
     choice = {"type": "function", "function": {"name": "look", "x": 1}, "y": 1}
     request = accept(body(tools=[NESTED], tool_choice=choice))
     assert set(request.unknown) == {"tool_choice.y", "tool_choice.function.x"}

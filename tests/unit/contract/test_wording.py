@@ -133,11 +133,11 @@ def test_no_fault_is_told_in_the_words_of_a_library() -> None:
     assert [it for it in told if FOREIGN.search(it.partition(": ")[2])] == []
 
 
-def test_a_fault_that_pydantic_may_come_to_know_is_told_in_our_words() -> None:
+def test_a_fault_that_pydantic_may_come_to_know_is_reported_in_our_words() -> None:
     fault: Any = {"type": "new_in_some_release", "msg": "Input should be nicer", "loc": ()}
     assert expected(fault) == "another value"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": }', "{'a': 1}", "[1,]", '{"a" 1}', "nope"])
-def test_what_is_no_json_is_told_by_its_place_alone(text: str) -> None:
+def test_what_is_no_json_is_reported_by_its_place_alone(text: str) -> None:
     assert re.fullmatch(r"not JSON from character \d+ on", refuse(text).message)

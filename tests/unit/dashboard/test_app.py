@@ -207,7 +207,7 @@ async def test_what_is_wrong_with_a_form_is_said(change: Mapping[str, str], expe
     ],
     ids=["refused", "away"],
 )
-async def test_what_the_database_says_to_an_action_is_told(
+async def test_what_the_database_says_to_an_action_is_reported(
     error: Exception, status: int, expected: str
 ) -> None:
     site = Site(loopback="operate")

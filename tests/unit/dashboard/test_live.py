@@ -133,7 +133,7 @@ async def test_there_are_only_so_many_topics() -> None:
         hub.enter(Topic("/1", "read"), "joe")
 
 
-async def test_a_database_that_is_away_is_told_and_it_goes_on(autojump_clock: object) -> None:
+async def test_a_database_that_is_away_is_reported_and_it_goes_on(autojump_clock: object) -> None:
     async with running(Rendered("one", StorageUnavailable("away"), "one")) as hub:
         watching = hub.enter(TOPIC, "joe")
         assert (await told(watching))[0] == "part"

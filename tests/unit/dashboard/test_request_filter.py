@@ -70,7 +70,7 @@ def test_each_word_is_read() -> None:
         ({"error": "\x1b[31m" * 60}, "error=\\x1b[31m"),
     ],
 )
-def test_what_cannot_be_a_filter_is_told_with_what_was_expected(
+def test_what_cannot_be_a_filter_is_reported_with_what_was_expected(
     query: dict[str, str], told: str
 ) -> None:
     with pytest.raises(PageError) as refused:

@@ -36,7 +36,7 @@ async def test_a_tree_is_read_and_built_off_the_loop(monkeypatch: pytest.MonkeyP
     assert threading.main_thread() not in threads
 
 
-async def test_a_database_that_does_not_answer_is_told_before_the_page_is_cut(
+async def test_a_database_that_does_not_answer_is_reported_before_the_page_is_cut(
     autojump_clock: object,
 ) -> None:
     reader = LazyReader(lambda: "postgresql:///", Queues(), command_timeout=1.0)

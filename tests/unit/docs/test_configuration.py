@@ -107,7 +107,7 @@ def is_accepted(name: str, value: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", ROUTE_KEYS)
-def test_a_route_takes_the_values_that_are_told_and_no_others(name: str) -> None:
+def test_a_route_takes_the_values_that_are_reported_and_no_others(name: str) -> None:
     _, told, default, *_ = rows("`[[routes]]`")[name]
     choices = re.findall(r"`([^`]+)`", told)
     texts = ["one/a"] if name == "models" else ["some"]

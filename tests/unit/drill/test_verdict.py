@@ -47,7 +47,7 @@ def test_money_that_does_not_add_up_is_a_breach(changes: dict[str, Any], breache
         ({"a": 1}, {"a": 2}, {}, 0, 1),
     ],
 )
-def test_each_call_on_the_bill_is_told_or_marked(
+def test_each_call_on_the_bill_is_reported_or_marked(
     billed: Any, told: Any, marked: Any, unknown: int, unexplained: int
 ) -> None:
     found = money(billed, told, marked)

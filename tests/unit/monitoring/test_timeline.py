@@ -83,7 +83,7 @@ def test_clocks_that_differ_give_no_time_below_zero() -> None:
     assert ("Attempt 1: interrupted", None) in told(story, at(5))
 
 
-def test_when_it_was_routed_is_told_where_it_lies_within() -> None:
+def test_when_it_was_routed_is_reported_where_it_lies_within() -> None:
     routed = {"name": "route_llm", "outcome": "ok", "at": at(2.5)}
     early = {"name": "route_llm", "outcome": "ok", "at": at(-3600)}
     other = {"name": "validate", "outcome": "ok", "at": at(2)}

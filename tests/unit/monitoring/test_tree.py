@@ -87,7 +87,7 @@ def test_what_is_no_tree_is_none() -> None:
     assert (child.uptime, child.busy_seconds, child.mailbox_length) == (None, None, 0)
 
 
-def test_crashes_are_told_with_their_moment_if_it_is_one() -> None:
+def test_crashes_are_reported_with_their_moment_if_it_is_one() -> None:
     times = ["2026-03-10T12:00:00+00:00", 1.5e9, "soon", 1e300, None]
     reports = [{"at": at, "actor": "It", "reason": "why", "text": "how"} for at in times * 9]
     crashes = read_tree({"crashes": reports}, NOW).crashes

@@ -277,7 +277,7 @@ def test_texts_of_strangers_steer_nothing_and_are_escaped_everywhere() -> None:
         assert not re.search("[\x1b\u202e\x07]", shown)
 
 
-def test_the_keys_are_told_and_windows_close() -> None:
+def test_the_keys_are_reported_and_windows_close() -> None:
     async def play(pilot: Pilot[None]) -> None:
         await until(pilot, "nexus@host1")
         await pilot.press("question_mark")

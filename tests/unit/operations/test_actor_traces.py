@@ -43,7 +43,7 @@ async def told(traces: ActorTraces, name: str = "A0", **more: object) -> tuple[l
     return [what for _, _, what in answer["events"]], answer["ended"]
 
 
-async def test_types_are_told_and_never_contents(autojump_clock: Any) -> None:
+async def test_types_are_reported_and_never_contents(autojump_clock: Any) -> None:
     async with traces() as (asked, actor):
         assert await told(asked) == ([], "")
         await actor.call(Ask())

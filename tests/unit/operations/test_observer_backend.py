@@ -224,7 +224,7 @@ async def test_a_sight_that_cannot_be_shown_hides_no_other(autojump_clock: Any) 
     }
 
 
-async def test_orders_are_carried_out_once_and_what_came_of_each_is_told(
+async def test_orders_are_carried_out_once_and_what_came_of_each_is_reported(
     autojump_clock: Any,
 ) -> None:
     store = Store()

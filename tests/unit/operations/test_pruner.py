@@ -132,7 +132,7 @@ async def test_a_round_in_which_a_kind_was_refused_is_not_complete(autojump_cloc
     assert store.rounds == 0
 
 
-async def test_it_is_told_when_nobody_has_pruned_for_an_hour(autojump_clock: Any) -> None:
+async def test_it_is_reported_when_nobody_has_pruned_for_an_hour(autojump_clock: Any) -> None:
     store, outages = Store(leader="another", idle=OVERDUE), Outages()
     async with pruning(store, outages):
         await trio.sleep(1)

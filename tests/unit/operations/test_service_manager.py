@@ -129,7 +129,7 @@ def test_where_no_local_socket_is_named_there_is_nobody_to_tell() -> None:
     assert Notifier.from_environ({}) is None
 
 
-async def test_a_start_a_reload_and_a_drain_are_told_in_order(
+async def test_a_start_a_reload_and_a_drain_are_reported_in_order(
     made: Make, manager: Manager, autojump_clock: Any
 ) -> None:
     notifier, service = made(manager.address), Service()
@@ -229,7 +229,7 @@ async def test_a_loop_that_is_blocked_feeds_no_watchdog(made: Make, manager: Man
         assert "WATCHDOG=1" not in manager.heard()
 
 
-async def test_of_what_a_full_socket_did_not_take_the_last_state_is_told_later(
+async def test_of_what_a_full_socket_did_not_take_the_last_state_is_reported_later(
     made: Make, manager: Manager, autojump_clock: Any
 ) -> None:
     notifier, service = made(manager.address), Service()

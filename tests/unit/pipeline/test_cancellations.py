@@ -117,7 +117,9 @@ async def test_what_no_worker_has_ends_and_an_answer_wins(
         assert one.attempts == []
 
 
-async def test_a_wish_told_while_the_store_is_away_is_not_forgotten(autojump_clock: Any) -> None:
+async def test_a_wish_reported_while_the_store_is_away_is_not_forgotten(
+    autojump_clock: Any,
+) -> None:
     in_work = InWork({"p": 2})
     async with wishes_for(in_work) as wishes:
         put(in_work, one := job(), "unrouted")

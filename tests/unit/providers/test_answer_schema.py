@@ -48,11 +48,11 @@ def test_what_fits(value: Any) -> None:
         ([], "type", "/"),
     ],
 )
-def test_what_breaks_it_is_told_by_its_place(value: Any, keyword: str, place: str) -> None:
+def test_what_breaks_it_is_reported_by_its_place(value: Any, keyword: str, place: str) -> None:
     assert violation(PLACE, json.dumps(value)) == f"it breaks {keyword} at {place}"
 
 
-def test_names_of_the_answers_own_are_told_cleaned() -> None:
+def test_names_of_the_answers_own_are_reported_cleaned() -> None:
     schema = {"additionalProperties": {"type": "integer"}}
     for name in ("a: b\n", "x" * 5000, "ok"):
         said = violation(schema, json.dumps({name: "x"}))

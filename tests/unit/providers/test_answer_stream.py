@@ -31,7 +31,7 @@ async def test_an_event_that_is_no_object_is_passed_over(odd: str) -> None:
 
 
 @pytest.mark.parametrize("odd", ["null", "{broken"])
-async def test_without_an_end_it_is_the_reason_told(odd: str) -> None:
+async def test_without_an_end_it_is_the_reason_reported(odd: str) -> None:
     whole, told = await read(TEXT, odd)
     assert (whole, told) == ("an event of the stream is no JSON object", "Hi")
 

@@ -47,7 +47,7 @@ def asked(state: str, call_state: str | None = None) -> LLMRequest:
         ("openai_compatible", "m"),
     ],
 )
-def test_it_is_told(server: str, model: str, state: str) -> None:
+def test_it_is_reported(server: str, model: str, state: str) -> None:
     prepared = written(server, model, asked(state))
     assert isinstance(prepared, Prepared)
     assert any(it.startswith("messages[1].provider_state: ") for it in prepared.dropped)

@@ -1,42 +1,20 @@
 """Messages and their parts in the form of chat completions."""
 
-import json
 from typing import Any
 
 import pytest
 
-from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
+from nexus_actors.providers.apis.chat.dialect import Dialect
 from nexus_actors.providers.apis.chat.presets import PRESETS
-from nexus_actors.providers.apis.chat.request import chat_call
-from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes
+from tests.unit.providers.chat_by_messages import call, outcome, sent
 from tests.unit.providers.conversations import CALL, PNG, USER
 
 MARK = {"type": "ephemeral"}
 CACHING = Takes(cache_control=True)
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 PDF = "JVBERi0xLjQK"
-
-
-def outcome(
-    *messages: dict[str, Any], takes: Takes | None = None, dialect: Dialect = OPENAI, **fields: Any
-) -> Prepared | ProviderFailure:
-    request = LLMRequest(request_id="r", complexity="simple", messages=messages, **fields)
-    return chat_call(request, "m", takes or Takes(), stream=False, dialect=dialect)
-
-
-def call(*messages: dict[str, Any], **more: Any) -> Prepared:
-    prepared = outcome(*messages, **more)
-    assert isinstance(prepared, Prepared), prepared
-    json.dumps(prepared.body, allow_nan=False)
-    return prepared
-
-
-def sent(*messages: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
-    messages_sent: list[dict[str, Any]] = call(*messages, **more).body["messages"]
-    return messages_sent
 
 
 def part(given: dict[str, Any], **more: Any) -> Any:
@@ -100,14 +78,14 @@ def test_no_mark_is_left_where_it_is_not_honoured(kind: str) -> None:
         {"type": "function", "name": "f", "cache_control": MARK},
     ],
 )
-def test_marks_in_tools_are_told(tool: dict[str, Any]) -> None:
+def test_marks_in_tools_are_reported(tool: dict[str, Any]) -> None:
     for takes in (Takes(), CACHING):
         prepared = call(USER, tools=(tool,), takes=takes)
         assert prepared.body["tools"] == [{"type": "function", "function": {"name": "f"}}]
         assert prepared.dropped == ("tools[0].cache_control",)
 
 
-def test_thoughts_of_another_providers_are_told() -> None:
+def test_thoughts_of_another_providers_are_reported() -> None:
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     sealed = {"type": "redacted_thinking", "data": "x"}
     said = {"type": "text", "text": "A cat."}

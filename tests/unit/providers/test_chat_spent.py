@@ -65,7 +65,7 @@ def test_written_tokens_in_every_spelling(spelt: dict[str, Any]) -> None:
         ({}, None),
     ],
 )
-def test_a_cost_is_told_by_the_server(spelt: dict[str, Any], cost: float | None) -> None:
+def test_a_cost_is_reported_by_the_server(spelt: dict[str, Any], cost: float | None) -> None:
     assert good(completion(usage={**COUNTS, **spelt})).reported_cost == cost
 
 

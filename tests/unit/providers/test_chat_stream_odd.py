@@ -43,7 +43,7 @@ SEEMING = {
 
 
 @pytest.mark.parametrize("way", SEEMING)
-def test_an_answer_that_only_seems_streamed_is_read_and_told(way: str) -> None:
+def test_an_answer_that_only_seems_streamed_is_read_and_reported(way: str) -> None:
     heard, reading = read(*SEEMING[way])
     assert (heard, reading.response, reading.finish_reason) == ("hi", "hi", "stop")
 
@@ -62,7 +62,7 @@ def test_calls_of_a_whole_answer_in_one_event_stay_apart() -> None:
         ([{"content": "Well."}, {"refusal": "No."}], "Well."),
     ],
 )
-def test_a_refusal_is_told_where_it_becomes_the_text(deltas: list[Any], text: str) -> None:
+def test_a_refusal_is_reported_where_it_becomes_the_text(deltas: list[Any], text: str) -> None:
     heard, reading = read(*(choice(delta=it) for it in deltas), choice("stop", delta={}))
     assert (heard, reading.response) == (text, text)
 

@@ -4,39 +4,14 @@ from typing import Any, get_args
 
 import pytest
 
-from nexus_actors.contract.request import LLMRequest, ReasoningEffort
+from nexus_actors.contract.request import ReasoningEffort
 from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
-from nexus_actors.providers.apis.chat.request import chat_call
-from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
-from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import EFFORTS, Takes, model_takes
+from tests.unit.providers.chat_by_takes import call, rest
 from tests.unit.providers.conversations import NESTED, SCHEMA, USER
 
 DEEPSEEK = Dialect(thinking=True)
-
-
-def outcome(
-    takes: Takes, dialect: Dialect = OPENAI, *, stream: bool = False, **fields: Any
-) -> Prepared | ProviderFailure:
-    fields = {"messages": (USER,)} | fields
-    request = LLMRequest(request_id="r", complexity="simple", **fields)
-    return chat_call(request, "m", takes, stream=stream, dialect=dialect)
-
-
-def call(takes: Takes, dialect: Dialect = OPENAI, **fields: Any) -> Prepared:
-    prepared = outcome(takes, dialect, **fields)
-    assert isinstance(prepared, Prepared), prepared
-    return prepared
-
-
-def rest(prepared: Prepared) -> dict[str, Any]:
-    """The body but for what is always there."""
-    return {k: v for k, v in prepared.body.items() if k not in ("model", "messages")}
-
-
-def told(prepared: Prepared) -> list[str]:
-    return [it.partition(":")[0] for it in prepared.dropped]
 
 
 @pytest.mark.parametrize(
@@ -112,11 +87,11 @@ def told(prepared: Prepared) -> list[str]:
         (Takes(limit="max_completion_tokens"), {"max_tokens": 9}, {"max_completion_tokens": 9}, []),
     ],
 )
-def test_what_is_not_taken_is_left_out_and_told(
+def test_what_is_not_taken_is_left_out_and_reported(
     takes: Takes, fields: dict[str, Any], sent: dict[str, Any], dropped: list[str]
 ) -> None:
     prepared = call(takes, **fields)
-    assert (rest(prepared), told(prepared)) == (sent, dropped)
+    assert (rest(prepared), dropped_names(prepared)) == (sent, dropped)
 
 
 @pytest.mark.parametrize("effort", get_args(ReasoningEffort))
@@ -178,7 +153,7 @@ def test_deepseek_thinks_by_a_switch_of_its_own(
         assert prepared.names["thinking"] == field
 
 
-def test_a_budget_of_thinking_is_told_where_there_is_none() -> None:
+def test_a_budget_of_thinking_is_reported_where_there_is_none() -> None:
     thinking = {"type": "enabled", "budget_tokens": 2048}
     takes = model_takes("deepseek", "deepseek-v4-pro")
     assert call(takes, DEEPSEEK, thinking=thinking).dropped == ("thinking.budget_tokens",)
@@ -197,13 +172,13 @@ NESTED_SCHEMA = {"type": "json_schema", "json_schema": {"name": "place", "schema
         ((), {}),
     ],
 )
-def test_a_schema_that_is_not_taken_is_told_in_words_and_held_against_on_our_side(
+def test_a_schema_that_is_not_taken_is_reported_in_words_and_held_against_on_our_side(
     wanted: dict[str, Any], outputs: Any, sent: dict[str, Any]
 ) -> None:
     prepared = call(Takes(outputs=outputs), response_format=wanted)
     assert rest(prepared) == sent
     assert prepared.check == SCHEMA
-    assert told(prepared) == ["response_format"]
+    assert dropped_names(prepared) == ["response_format"]
     said = prepared.body["messages"][0]
     assert said["role"] == "system"
     assert '"city"' in said["content"]
@@ -241,7 +216,7 @@ def test_json_is_asked_for_by_its_name(messages: Any, first: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["metadata", "prompt_cache_key", "service_tier", "user"])
-def test_a_field_of_the_servers_is_sent_or_told(name: str) -> None:
+def test_a_field_of_the_servers_is_sent_or_reported(name: str) -> None:
     value = {"a": "b"} if name == "metadata" else "x"
     with_it = Dialect(extras=frozenset({name}))
     assert rest(call(Takes(), with_it, **{name: value})) == {name: value}
@@ -261,12 +236,12 @@ def test_a_field_of_the_servers_is_sent_or_told(name: str) -> None:
         ("mcp_servers", ({"server_label": "a", "server_url": "https://a.example"},)),
     ],
 )
-def test_what_other_apis_have_is_told(name: str, value: Any) -> None:
+def test_what_other_apis_have_is_reported(name: str, value: Any) -> None:
     prepared = call(Takes(), **{name: value})
     assert (rest(prepared), prepared.dropped) == ({}, (name,))
 
 
-def test_every_optional_field_is_sent_or_told() -> None:
+def test_every_optional_field_is_sent_or_reported() -> None:
     """None is lost in silence, whatever the server."""
     values: dict[str, Any] = {
         "temperature": 0.5,
@@ -301,7 +276,7 @@ def test_every_optional_field_is_sent_or_told() -> None:
         for dialect in (OPENAI, Dialect(extras=frozenset())):
             prepared = call(takes, dialect, tools=(NESTED,), **values)
             for name in values:
-                assert (name in prepared.body) != (name in told(prepared)), name
+                assert (name in prepared.body) != (name in dropped_names(prepared)), name
 
 
 def test_caching_is_asked_for_where_it_can_be() -> None:
@@ -324,5 +299,5 @@ def test_an_answer_by_a_schema_comes_whole_where_it_cannot_be_streamed() -> None
     dialect = Dialect(schema_streams=False)
     prepared = call(Takes(), dialect, stream=True, response_format=FLAT_SCHEMA)
     assert "stream" not in prepared.body
-    assert told(prepared) == ["stream"]
+    assert dropped_names(prepared) == ["stream"]
     assert call(Takes(), dialect, stream=True).body["stream"] is True

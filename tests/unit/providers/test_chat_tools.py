@@ -5,38 +5,13 @@ from typing import Any
 
 import pytest
 
-from nexus_actors.contract.request import LLMRequest
-from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
-from nexus_actors.providers.apis.chat.request import chat_call
-from nexus_actors.providers.http.api import Prepared
+from nexus_actors.providers.apis.chat.dialect import Dialect
 from nexus_actors.providers.port import ProviderFailure
 from nexus_actors.providers.takes import Takes, model_takes
-from tests.unit.providers.conversations import CALLED, NESTED, USER
+from tests.unit.providers.chat_by_takes import call, dropped_names, outcome, rest
+from tests.unit.providers.conversations import CALLED, NESTED
 
 DEEPSEEK = Dialect(thinking=True)
-
-
-def outcome(
-    takes: Takes, dialect: Dialect = OPENAI, *, stream: bool = False, **fields: Any
-) -> Prepared | ProviderFailure:
-    fields = {"messages": (USER,)} | fields
-    request = LLMRequest(request_id="r", complexity="simple", **fields)
-    return chat_call(request, "m", takes, stream=stream, dialect=dialect)
-
-
-def call(takes: Takes, dialect: Dialect = OPENAI, **fields: Any) -> Prepared:
-    prepared = outcome(takes, dialect, **fields)
-    assert isinstance(prepared, Prepared), prepared
-    return prepared
-
-
-def rest(prepared: Prepared) -> dict[str, Any]:
-    """The body but for what is always there."""
-    return {k: v for k, v in prepared.body.items() if k not in ("model", "messages")}
-
-
-def told(prepared: Prepared) -> list[str]:
-    return [it.partition(":")[0] for it in prepared.dropped]
 
 
 NAMED = {"type": "function", "function": {"name": "weather"}}
@@ -62,15 +37,15 @@ def test_a_choice_of_tools_goes_in_its_nearest_form(
     takes: Takes, choice: Any, sent: Any, dropped: list[str]
 ) -> None:
     prepared = call(takes, tools=(NESTED,), tool_choice=choice)
-    assert (prepared.body.get("tool_choice"), told(prepared)) == (sent, dropped)
+    assert (prepared.body.get("tool_choice"), dropped_names(prepared)) == (sent, dropped)
     assert prepared.body["tools"] == [NESTED]
 
 
 @pytest.mark.parametrize("written", [NESTED, {"type": "function", **NESTED["function"]}])
-def test_strictness_that_a_server_refuses_is_left_out_and_told(written: dict[str, Any]) -> None:
+def test_strictness_that_a_server_refuses_is_left_out_and_reported(written: dict[str, Any]) -> None:
     prepared = call(model_takes("xai", "grok-4.7"), tools=(written,))
     assert prepared.body["tools"][0]["function"].keys() == {"name", "description", "parameters"}
-    assert told(prepared) == ["tools[0].strict"]
+    assert dropped_names(prepared) == ["tools[0].strict"]
     assert call(Takes(), tools=(written,)).body["tools"] == [NESTED]
 
 
@@ -79,7 +54,7 @@ def test_no_tool_at_all_is_sent_where_none_can_be_forbidden() -> None:
         Takes(tool_choice=False), tools=(NESTED,), tool_choice="none", parallel_tool_calls=True
     )
     assert rest(prepared) == {}
-    assert told(prepared) == ["tools", "parallel_tool_calls"]
+    assert dropped_names(prepared) == ["tools", "parallel_tool_calls"]
 
 
 @pytest.mark.parametrize(
@@ -100,10 +75,10 @@ def test_thinking_gives_way_to_a_forced_choice(
     prepared = call(takes, DEEPSEEK, tools=(NESTED,), **fields)
     assert (prepared.body.get("thinking") == {"type": "disabled"}) == switched
     assert prepared.body["tool_choice"] == fields["tool_choice"]
-    assert told(prepared) == dropped
+    assert dropped_names(prepared) == dropped
 
 
-def test_whether_calls_come_together_is_told_where_it_cannot_be_said() -> None:
+def test_whether_calls_come_together_is_reported_where_it_cannot_be_said() -> None:
     prepared = call(Takes(parallel_tool_calls=False), tools=(NESTED,), parallel_tool_calls=False)
     assert rest(prepared) == {"tools": [NESTED]}
     assert prepared.dropped == ("parallel_tool_calls",)

@@ -109,7 +109,7 @@ def test_no_arguments_are_an_empty_object(arguments: Any) -> None:
     assert [it.arguments for it in found.turns[0].calls] == ["{}"]
 
 
-def test_a_call_of_no_function_is_told_by_its_place() -> None:
+def test_a_call_of_no_function_is_reported_by_its_place() -> None:
     calls = [CALL, {"id": "c", "type": "custom", "custom": {}}, None]
     found = read(messages=(USER, {"role": "assistant", "content": "", "tool_calls": calls}))
     assert [it.id for it in found.turns[1].calls] == ["call_1"]
@@ -189,7 +189,7 @@ def test_parts_of_both_apis(given: Any, expected: Part) -> None:
     assert part(given) == expected
 
 
-def test_unknown_parts_are_told_by_their_place() -> None:
+def test_unknown_parts_are_reported_by_their_place() -> None:
     odd = [{"type": "text", "text": "a"}, {"type": "video"}]
     found = read(messages=({"role": "system", "content": odd}, {"role": "user", "content": odd}))
     assert found.unsaid == ("messages[0].content[1]", "messages[1].content[1]")
@@ -227,7 +227,7 @@ def test_tool_choices(choice: Any, expected: Any) -> None:
     "choice",
     ["any", {"type": "web_search"}, {"type": "function"}, {"type": "tool", "name": "f"}, {}],
 )
-def test_odd_tool_choices_are_told(choice: Any) -> None:
+def test_odd_tool_choices_are_reported(choice: Any) -> None:
     found = read(tools=(FLAT,), tool_choice=choice)
     assert (found.choice, found.unsaid) == (None, ("tool_choice",))
 
@@ -260,7 +260,7 @@ def test_parts_without_a_word_are_none() -> None:
     assert turn.parts == ()
 
 
-def test_names_of_speakers_are_told_where_there_is_no_place_for_them() -> None:
+def test_names_of_speakers_are_reported_where_there_is_no_place_for_them() -> None:
     said = (
         {"role": "user", "content": "Hi", "name": "Ann"},
         {"role": "assistant", "content": "", "tool_calls": [CALL]},
@@ -277,7 +277,7 @@ def test_names_of_speakers_are_told_where_there_is_no_place_for_them() -> None:
         assert prepared.dropped == told
 
 
-def test_items_of_an_input_that_have_no_message_are_told() -> None:
+def test_items_of_an_input_that_have_no_message_are_reported() -> None:
     items = (
         {"role": "user", "content": "Hi"},
         {"type": "item_reference", "id": "m1"},

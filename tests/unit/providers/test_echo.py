@@ -55,7 +55,7 @@ async def test_max_tokens_cuts_the_answer_and_says_so() -> None:
     assert answer.usage.completion_tokens == 2
 
 
-async def test_what_nobody_has_a_place_for_is_told_here_too() -> None:
+async def test_what_nobody_has_a_place_for_is_reported_here_too() -> None:
     answer = await ask(request(unknown=("max_token", "temprature")))
     assert isinstance(answer, Answer)
     assert answer.dropped == ("max_token", "temprature")

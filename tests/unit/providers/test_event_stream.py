@@ -68,7 +68,7 @@ def test_an_event_that_does_not_end_is_none() -> None:
     assert fed(b"data: a\n\ndata: b\n") == ["a"]
 
 
-def test_an_event_is_told_as_soon_as_its_empty_line_is_there() -> None:
+def test_an_event_is_reported_as_soon_as_its_empty_line_is_there() -> None:
     stream = EventStream()
     assert stream.feed(b"data: a\r\n") == []
     assert stream.feed(b"\r") == ["a"]

@@ -154,7 +154,7 @@ def test_says_what_the_provider_said(body: bytes, message: str) -> None:
         ),
     ],
 )
-def test_the_cause_is_told_whatever_the_form(body: Any, message: str) -> None:
+def test_the_cause_is_reported_whatever_the_form(body: Any, message: str) -> None:
     failure = failed_status(422, {}, json.dumps(body).encode(), now=NOW)
     assert failure.message == f"HTTP 422: {message}"
     assert failure.type == "request_rejected"
@@ -180,7 +180,7 @@ def test_the_cause_is_told_whatever_the_form(body: Any, message: str) -> None:
         ("7", "HTTP 503"),
     ],
 )
-def test_a_body_that_is_no_json_is_told_where_it_is_words(body: str, message: str) -> None:
+def test_a_body_that_is_no_json_is_reported_where_it_is_words(body: str, message: str) -> None:
     assert failed_status(503, {}, body.encode(), now=NOW).message == message
 
 

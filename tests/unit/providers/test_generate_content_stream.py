@@ -126,7 +126,7 @@ def test_an_errors_body_may_be_anything(body: bytes) -> None:
     assert (failure.type, failure.retryable) == ("provider_error", True)
 
 
-def test_searches_told_in_the_middle_count() -> None:
+def test_searches_reported_in_the_middle_count() -> None:
     grounded = chunk({"text": "It rains."})
     grounded["candidates"][0]["groundingMetadata"] = {"webSearchQueries": ["a", "b"]}
     _, reading = read(grounded, chunk({"text": ""}, finish="STOP"))

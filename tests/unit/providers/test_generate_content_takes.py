@@ -153,7 +153,7 @@ def test_an_effort_counts_before_thinking() -> None:
         "parallel_tool_calls",
     ],
 )
-def test_what_only_other_apis_have_is_told(name: str) -> None:
+def test_what_only_other_apis_have_is_reported(name: str) -> None:
     values: dict[str, Any] = {
         "include": ("x",),
         "cache_control": {"type": "ephemeral"},
@@ -194,7 +194,7 @@ def test_a_level_that_thinking_asked_for_is_known_as_thinking() -> None:
     assert call(thinking={"type": "disabled"}).names["thinkingLevel"] == "thinking"
 
 
-def test_a_limit_beyond_the_most_is_the_most_and_told() -> None:
+def test_a_limit_beyond_the_most_is_the_most_and_reported() -> None:
     prepared = call(max_tokens=100_000)
     assert prepared.body["generationConfig"] == {"maxOutputTokens": 65_536}
     assert told(prepared) == ("max_tokens",)
@@ -225,6 +225,6 @@ def test_what_the_api_does_not_look_at_in_a_schema_is_held_against_the_answer(
     assert prepared.check == (schema if checked else None)
 
 
-def test_a_choice_without_functions_is_told() -> None:
+def test_a_choice_without_functions_is_reported() -> None:
     assert told(call(tool_choice="auto")) == ("tool_choice",)
     assert "toolConfig" in call(tool_choice="auto", tools=(NESTED,)).body

@@ -118,7 +118,7 @@ def test_an_unsigned_call_is_marked_where_the_model_demands_a_signature(
     assert [part.get("thoughtSignature") for part in parts] == [signature, None]
 
 
-def test_a_text_that_is_not_the_one_that_came_with_it_goes_unsigned_and_is_told() -> None:
+def test_a_text_that_is_not_the_one_that_came_with_it_goes_unsigned_and_is_reported() -> None:
     message = message_of(read_generated(generated(A, B)))
     for content in ("It rains", "", "Something else."):
         changed = {**message, "content": content, "tool_calls": [CALL]}
@@ -225,7 +225,7 @@ def test_data_is_written_as_the_api_wants_it(url: str, kind: str, data: str) -> 
         assert sent == {"inlineData": {"mimeType": kind, "data": data}}
 
 
-def test_marks_of_caches_and_anothers_thoughts_are_told() -> None:
+def test_marks_of_caches_and_anothers_thoughts_are_reported() -> None:
     mark = {"cache_control": {"type": "ephemeral"}}
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     prepared = prepare(

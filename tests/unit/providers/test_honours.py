@@ -146,7 +146,7 @@ def test_what_would_change_the_question_must_be_honoured(
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]},
     ],
 )
-def test_all_else_may_be_left_out_and_told(fields: dict[str, Any]) -> None:
+def test_all_else_may_be_left_out_and_reported(fields: dict[str, Any]) -> None:
     assert wanted(request(**fields)) is None
     assert unhonoured(None, NOTHING) is None
 

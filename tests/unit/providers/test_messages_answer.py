@@ -208,7 +208,7 @@ def ended(stop: str, **usage: Any) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("stop", ["max_tokens", "model_context_window_exceeded"])
 @pytest.mark.parametrize("pieces", [('{"city": "Os',), ("", "{"), ('{"a": 1e999}',), ("[1]",), ()])
-def test_a_call_cut_short_by_the_limit_is_left_out_and_told(
+def test_a_call_cut_short_by_the_limit_is_left_out_and_reported(
     stop: str, pieces: tuple[str, ...]
 ) -> None:
     _, reading = read(START, *text_block(0, "So:"), *tool_block(1, *pieces), *ended(stop))
@@ -306,7 +306,7 @@ def test_what_was_told_first_is_kept(told: Any) -> None:
     assert reading.usage == Usage(10, 12, 22, cached_tokens=3)
 
 
-def test_what_is_told_later_counts() -> None:
+def test_what_is_reported_later_counts() -> None:
     end = ended("end_turn", input_tokens=20, server_tool_use={"web_search_requests": 2})
     _, reading = read(START, *text_block(0, "a"), *end)
     assert reading.usage == Usage(23, 12, 35, cached_tokens=3)
@@ -336,7 +336,7 @@ def test_what_is_told_later_counts() -> None:
         ({"cache_creation": [], "server_tool_use": "x", "service_tier": 7, "speed": 1}, {}),
     ],
 )  # fmt: skip
-def test_what_has_a_price_of_its_own_is_told(usage: Any, told: dict[str, Any]) -> None:
+def test_what_has_a_price_of_its_own_is_reported(usage: Any, told: dict[str, Any]) -> None:
     reading = read_message({"content": [], "usage": usage})
     assert isinstance(reading, Reading)
     names = ("service_tier", "geo", "hosted_calls", "cache_write_tokens", "cache_write_1h_tokens")

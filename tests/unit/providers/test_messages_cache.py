@@ -101,7 +101,7 @@ def test_calls_and_results_are_marked_as_a_whole() -> None:
     ]
 
 
-def test_of_more_than_four_the_earliest_are_dropped_and_told() -> None:
+def test_of_more_than_four_the_earliest_are_dropped_and_reported() -> None:
     tool = {**NESTED, "cache_control": MARK}
     messages = (text("s", MARK, "system"), *(text(str(n), MARK) for n in range(4)))
     made = call(messages=messages, tools=(tool,))
@@ -139,7 +139,9 @@ def test_a_mark_on_a_blank_text_goes_to_what_stands_before_it(blank: str) -> Non
 
 @pytest.mark.parametrize("blank", ["", " ", "\n"])
 @pytest.mark.parametrize("role", ["user", "system", "assistant"])
-def test_a_mark_on_a_blank_text_that_nothing_stands_before_is_told(role: str, blank: str) -> None:
+def test_a_mark_on_a_blank_text_that_nothing_stands_before_is_reported(
+    role: str, blank: str
+) -> None:
     made = call(messages=(text(blank, MARK, role), USER))
     assert not list(marks(made.body))
     why = "nothing before it that could be marked"
@@ -167,7 +169,7 @@ def test_a_provider_may_have_every_prompt_cached() -> None:
 
 
 @pytest.mark.parametrize("mark", [{}, {"type": "for ever"}, {"type": "ephemeral", "ttl": "1d"}])
-def test_other_marks_are_dropped_and_told(mark: Any) -> None:
+def test_other_marks_are_dropped_and_reported(mark: Any) -> None:
     made = call(messages=(text("a", mark),), cache_control=mark)
     assert list(marks(made.body)) == []
     assert [line.partition(":")[0] for line in made.dropped] == [
@@ -176,7 +178,7 @@ def test_other_marks_are_dropped_and_told(mark: Any) -> None:
     ]
 
 
-def test_where_the_model_has_no_cache_marks_are_dropped_and_told() -> None:
+def test_where_the_model_has_no_cache_marks_are_dropped_and_reported() -> None:
     tool = {**NESTED, "cache_control": MARK}
     messages = (text("s", MARK, "system"), text("a", MARK))
     made = call(Takes(cache_control=False), messages=messages, tools=(tool,), cache_control=MARK)

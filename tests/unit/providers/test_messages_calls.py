@@ -44,7 +44,7 @@ def test_what_the_providers_tools_did_is_counted(value: Any, counted: dict[str, 
     assert good({"content": [], **value}).hosted_calls == counted
 
 
-def test_what_a_gateway_says_it_cost_is_told() -> None:
+def test_what_a_gateway_says_it_cost_is_reported() -> None:
     assert good({"content": [], "usage": {"cost": 0.5}}).reported_cost == 0.5
 
 
@@ -65,7 +65,7 @@ USE = {"type": "tool_use", "id": "a", "name": "f", "input": {"a": 1}}
     "odd",
     [{"input": "{"}, {"input": {}}, {"input": None}, {"input": [1]}, {"name": ""}, {"name": 7}],
 )
-def test_a_broken_call_at_an_early_end_is_told_and_the_rest_stands(stop: str, odd: Any) -> None:
+def test_a_broken_call_at_an_early_end_is_reported_and_the_rest_stands(stop: str, odd: Any) -> None:
     said = {"type": "text", "text": "So:"}
     reading = good({"content": [said, USE, {**USE, **odd}], "stop_reason": stop})
     assert (reading.response, len(reading.tool_calls), reading.fault) == ("So:", 1, None)

@@ -221,7 +221,7 @@ def test_a_blank_system_message_is_not_sent(blank: Any) -> None:
     assert made.dropped == ()
 
 
-def test_what_has_no_form_is_dropped_and_told() -> None:
+def test_what_has_no_form_is_dropped_and_reported() -> None:
     prepared = call(
         seed=7,
         store=False,
@@ -371,7 +371,7 @@ def test_who_asks() -> None:
         ("store", False),
     ],
 )
-def test_fields_of_other_apis_are_told(field: str, value: Any) -> None:
+def test_fields_of_other_apis_are_reported(field: str, value: Any) -> None:
     made = call(**{field: value})
     assert made.dropped == (field,)
     assert made.body.keys() == {"model", "max_tokens", "messages"}

@@ -271,7 +271,7 @@ def test_keywords_that_are_null_are_none() -> None:
     assert written_schema({"type": "string", **nulls}) == written_schema({"type": "string"})
 
 
-def test_what_additional_properties_ask_for_is_told() -> None:
+def test_what_additional_properties_ask_for_is_reported() -> None:
     counts = {"type": "object", "additionalProperties": {"type": "integer"}}
     made = call(
         "claude-opus-5-5",
@@ -325,7 +325,7 @@ def test_a_strict_tool_has_its_schema_written_likewise() -> None:
     ("model", "parameters"),
     [("claude-opus-5-5", TREE), ("claude-opus-4-1", {"type": "object", "properties": {}})],
 )
-def test_a_tool_that_cannot_be_strict_is_not_and_told(model: str, parameters: Any) -> None:
+def test_a_tool_that_cannot_be_strict_is_not_and_reported(model: str, parameters: Any) -> None:
     made = call(model, tools=({"type": "web_search"}, tool(parameters, strict=True)))
     [sent] = made.body["tools"]
     assert (sent["input_schema"], "strict" in sent) == (parameters, False)

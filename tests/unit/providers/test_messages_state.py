@@ -106,7 +106,7 @@ def test_turns_in_a_row_are_one_message() -> None:
     ]
 
 
-def test_thinking_that_nothing_follows_is_left_out_and_told() -> None:
+def test_thinking_that_nothing_follows_is_left_out_and_reported() -> None:
     made = make(answered(THINKING, text("One."), SEALED), USER)
     assert made.body["messages"][1] == {
         "role": "assistant",
@@ -194,7 +194,7 @@ def test_thinking_with_its_signature_is_sent_as_it_is() -> None:
         {"type": "redacted_thinking"},
     ],
 )
-def test_thinking_without_its_signature_is_dropped_and_told(block: dict[str, Any]) -> None:
+def test_thinking_without_its_signature_is_dropped_and_reported(block: dict[str, Any]) -> None:
     made = make({"role": "assistant", "content": [block, text("So.")]}, USER)
     assert made.body["messages"][1]["content"] == "So."
     assert made.dropped == ("messages[1].content: thinking without its signature",)

@@ -83,7 +83,7 @@ def told(prepared: Prepared) -> list[str]:
 
 
 @pytest.mark.parametrize("model", WITHOUT_SAMPLERS)
-def test_samplers_are_dropped_and_told(model: str) -> None:
+def test_samplers_are_dropped_and_reported(model: str) -> None:
     made = call(model, temperature=0.7, top_p=0.9, top_k=40)
     assert not {"temperature", "top_p", "top_k"} & made.body.keys()
     assert made.dropped == tuple(
@@ -147,14 +147,14 @@ def test_one_has_another_word_for_off() -> None:
 
 
 @pytest.mark.parametrize("model", ["claude-3-5-sonnet-20241022", "claude-3-haiku-20240307"])
-def test_a_model_that_cannot_think_need_not_be_told_not_to(model: str) -> None:
+def test_a_model_that_cannot_think_need_not_be_reported_not_to(model: str) -> None:
     made = call(model, reasoning_effort="none")
     assert (made.body.keys() & {"thinking", "output_config"}, made.dropped) == (set(), ())
 
 
 @pytest.mark.parametrize("effort", ["minimal", "low", "high", "max"])
 @pytest.mark.parametrize("model", NO_EFFORT)
-def test_efforts_are_dropped_and_told_where_there_are_none(model: str, effort: str) -> None:
+def test_efforts_are_dropped_and_reported_where_there_are_none(model: str, effort: str) -> None:
     made = call(model, reasoning_effort=effort)
     assert not {"thinking", "output_config"} & made.body.keys()
     assert made.dropped == ("reasoning_effort: the model takes no effort",)
@@ -175,7 +175,7 @@ def test_efforts_are_dropped_and_told_where_there_are_none(model: str, effort: s
         ("claude-haiku-5-5", "xhigh", "xhigh"),
     ],
 )
-def test_the_nearest_effort_is_sent_and_told(model: str, effort: str, sent: str) -> None:
+def test_the_nearest_effort_is_sent_and_reported(model: str, effort: str, sent: str) -> None:
     made = call(model, reasoning_effort=effort)
     assert made.body["output_config"] == {"effort": sent}
     assert told(made) == ["reasoning_effort"] * (sent != effort)
@@ -238,7 +238,7 @@ def test_an_answer_begun_stays_where_the_model_takes_it(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", [*WITHOUT_SAMPLERS, *ONE_SAMPLER, *BOTH_SAMPLERS])
-def test_stops_of_white_space_alone_are_dropped_and_told(model: str) -> None:
+def test_stops_of_white_space_alone_are_dropped_and_reported(model: str) -> None:
     made = call(model, stop=("\n", "END", " \t", ""))
     assert made.body["stop_sequences"] == ["END"]
     assert told(made) == ["stop[0]", "stop[2]", "stop[3]"]

@@ -59,7 +59,7 @@ def test_a_form_that_the_model_takes_is_sent_as_it_is(model: str, asked: Any, se
         ("claude-haiku-5-5", {"type": "between_tools"}, {"type": "disabled"}),
     ],
 )
-def test_else_the_nearest_is_sent_and_told(model: str, asked: Any, sent: Any) -> None:
+def test_else_the_nearest_is_sent_and_reported(model: str, asked: Any, sent: Any) -> None:
     made = call(model, thinking=asked)
     assert made.body["thinking"] == sent
     assert {line.split(":")[0] for line in made.dropped} <= {"thinking", "thinking.budget_tokens"}
@@ -82,7 +82,7 @@ def test_else_the_nearest_is_sent_and_told(model: str, asked: Any, sent: Any) ->
         ("claude-opus-5-5", {"type": ["adaptive"]}, {}),
     ],
 )
-def test_where_it_cannot_be_it_is_dropped_and_told(model: str, asked: Any, fields: Any) -> None:
+def test_where_it_cannot_be_it_is_dropped_and_reported(model: str, asked: Any, fields: Any) -> None:
     made = call(model, thinking=asked, **fields)
     assert "thinking" not in made.body
     assert "thinking" in told(made)
@@ -92,7 +92,7 @@ def test_adaptive_thinking_needs_no_thinking_before_its_calls() -> None:
     assert call("claude-opus-4-8", thinking=ADAPTIVE, messages=CALLED).body["thinking"] == ADAPTIVE
 
 
-def test_what_always_thinks_cannot_be_told_not_to() -> None:
+def test_what_always_thinks_cannot_be_reported_not_to() -> None:
     made = call("claude-opus-5-5", thinking={"type": "disabled"})
     assert "thinking" not in made.body
     assert (made.body["output_config"], told(made)) == ({"effort": "low"}, ["thinking"])
@@ -126,7 +126,7 @@ def test_thinking_that_is_asked_for_goes_before_an_effort_of_none() -> None:
     assert (made.body["thinking"], told(made)) == (ADAPTIVE, ["reasoning_effort"])
 
 
-def test_what_else_stands_in_it_is_told() -> None:
+def test_what_else_stands_in_it_is_reported() -> None:
     made = call(
         "claude-opus-4-8",
         thinking={"type": "adaptive", "display": "all", "budget_tokens": 7, "x": 1},

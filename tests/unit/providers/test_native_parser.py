@@ -105,7 +105,7 @@ def test_each_framing_is_read_however_it_is_split(answer: bytes, status: int, bo
         assert not {"b", "x-trailer"} & headers.keys()  # of an interim answer, and of no head
 
 
-def test_headers_are_found_in_lower_case_and_those_told_twice_are_one() -> None:
+def test_headers_are_found_in_lower_case_and_those_reported_twice_are_one() -> None:
     told = (
         OK
         + b"Retry-After: 7\r\nX: a\r\nx: b\r\nU: \xc3\xa9\r\nL: \xe9\r\nContent-Length: 0\r\n\r\n"

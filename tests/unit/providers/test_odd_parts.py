@@ -83,13 +83,13 @@ def told(api: str, request: LLMRequest) -> set[str]:
 
 
 @pytest.mark.parametrize("api", WRITERS)
-def test_what_is_said_of_a_document_is_sent_or_told(api: str) -> None:
+def test_what_is_said_of_a_document_is_sent_or_reported(api: str) -> None:
     paths = {f"messages[0].content[0].{key}" for key in ("context", "citations")}
     assert told(api, said(DOCUMENT)) & paths == (set() if api == "messages" else paths)
 
 
 @pytest.mark.parametrize("api", WRITERS)
-def test_extras_of_messages_and_calls_are_sent_or_told(api: str) -> None:
+def test_extras_of_messages_and_calls_are_sent_or_reported(api: str) -> None:
     call = {**CALL, "extra_content": SIGNED, "cache_control": {"type": "ephemeral"}}
     turn = {"role": "assistant", "content": "", "tool_calls": [call], "extra_content": SIGNED}
     result = {"role": "tool", "tool_call_id": "c", "content": "x"}
@@ -101,7 +101,7 @@ def test_extras_of_messages_and_calls_are_sent_or_told(api: str) -> None:
 
 
 @pytest.mark.parametrize("api", WRITERS)
-def test_keys_of_functions_are_sent_or_told(api: str) -> None:
+def test_keys_of_functions_are_sent_or_reported(api: str) -> None:
     function = {"name": "f", "parameters": {"type": "object"}, "x": 1}
     nested = {"type": "function", "function": function, "defer_loading": True}
     flat = {"type": "function", **function, "defer_loading": True}
@@ -113,7 +113,7 @@ def test_keys_of_functions_are_sent_or_told(api: str) -> None:
 
 
 @pytest.mark.parametrize("api", WRITERS)
-def test_keys_of_items_are_sent_or_told(api: str) -> None:
+def test_keys_of_items_are_sent_or_reported(api: str) -> None:
     item = {"role": "user", "content": [{"type": "input_text", "text": "x", "y": 1}], "z": 1}
     call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}", "w": 1}
     done = {"type": "function_call_output", "call_id": "c", "output": "x", "status": "completed"}
@@ -126,7 +126,7 @@ def test_keys_of_items_are_sent_or_told(api: str) -> None:
     assert told(api, decoded) == paths
 
 
-def test_what_a_producer_wrote_beside_a_state_is_told_unless_it_is_the_same() -> None:
+def test_what_a_producer_wrote_beside_a_state_is_reported_unless_it_is_the_same() -> None:
     state = json.dumps({"reasoning_content": "a"})
     for written, expected in (("a", set()), ("b", {"messages[1].reasoning_content"})):
         turn = {
@@ -139,7 +139,7 @@ def test_what_a_producer_wrote_beside_a_state_is_told_unless_it_is_the_same() ->
         assert told("chat", asked(messages=(user, turn, user))) == expected
 
 
-def test_further_keys_of_a_mark_are_told() -> None:
+def test_further_keys_of_a_mark_are_reported() -> None:
     mark = {"type": "ephemeral", "ttl": "5m", "scope": "global"}
     assert told("messages", asked(cache_control=mark)) == {"cache_control.scope"}
 

@@ -77,7 +77,7 @@ def test_refuses_headers_that_could_do_harm(headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "  ", "sk-canary\nX-Evil: 1", "sk-canary\x00", "sk-canäry"])
-def test_a_key_that_cannot_be_sent_is_told_by_its_variable(key: str) -> None:
+def test_a_key_that_cannot_be_sent_is_reported_by_its_variable(key: str) -> None:
     with pytest.raises(ValueError, match="LLM_KEY") as error:
         PROVIDER.open("p", settings(api_key_env="LLM_KEY"), SecretStr(key))
     assert "can" not in str(error.value).replace("characters", "")

@@ -20,7 +20,7 @@ def test_each_is_a_field_of_a_request_and_absent_by_default() -> None:
     assert {name: defaults[name] for name in OPTIONAL_FIELDS} == dict(OPTIONAL_FIELDS)
 
 
-def test_what_is_left_out_is_told_with_the_reason() -> None:
+def test_what_is_left_out_is_reported_with_the_reason() -> None:
     left, told = without_fields(REQUEST, {"temperature": "refused", "include": "old", "top_p": "?"})
     assert (left.temperature, left.include, left.stop) == (None, (), ("END",))
     assert told == ("temperature: refused", "include: old")

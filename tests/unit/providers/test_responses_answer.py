@@ -49,7 +49,7 @@ def test_a_refusal_is_the_text_where_there_is_no_other() -> None:
     assert good(response(text("But "), refusal("I cannot."))).response == "But "
 
 
-def test_calls_are_told_in_the_chat_apis_form() -> None:
+def test_calls_are_reported_in_the_chat_apis_form() -> None:
     reading = good(response(CALL))
     assert (reading.response, reading.tool_calls) == (None, (CHAT_CALL,))
     assert (reading.finish_reason, reading.native_finish_reason) == ("tool_calls", "completed")
@@ -305,7 +305,7 @@ def test_what_is_not_known_to_be_free_is_counted(items: Any, counted: dict[str, 
         ({}, None),
     ],
 )
-def test_what_the_server_says_it_cost_is_told(usage: Any, cost: float | None) -> None:
+def test_what_the_server_says_it_cost_is_reported(usage: Any, cost: float | None) -> None:
     assert good({"output": [text("x")], "usage": usage}).reported_cost == cost
 
 

@@ -25,7 +25,7 @@ SHOUT = {"type": "custom_tool_call", "call_id": "c", "name": "shout", "input": "
         {"type": "shell_call", "call_id": "c", "status": "incomplete"},
     ],
 )
-def test_a_call_that_was_cut_off_is_left_out_and_told(last: Any, reason: str) -> None:
+def test_a_call_that_was_cut_off_is_left_out_and_reported(last: Any, reason: str) -> None:
     value = response(text("Hm."), status="incomplete", incomplete_details={"reason": reason})
     reading = good({**value, "output": [text("Hm."), {**CALL, "call_id": "a"}, last]})
     assert [call["id"] for call in reading.tool_calls] == ["a"]

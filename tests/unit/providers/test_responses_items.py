@@ -13,7 +13,7 @@ from tests.unit.providers.conversations import CALL, FLAT, FUNCTION
 from tests.unit.providers.responses_calls import body, call, items, spoken, told
 
 
-def test_marks_of_caches_are_taken_out_and_told_wherever_they_stand() -> None:
+def test_marks_of_caches_are_taken_out_and_reported_wherever_they_stand() -> None:
     mark = {"cache_control": {"type": "ephemeral"}}
     prepared = call(
         messages=(
@@ -79,7 +79,7 @@ def test_data_is_written_as_the_api_wants_it(url: str, sent: str) -> None:
             assert given["content"][0] == {**part, "image_url": sent, "detail": "auto", "x": 1}
 
 
-def test_anthropics_parts_have_a_form_and_its_thoughts_are_dropped_and_told() -> None:
+def test_anthropics_parts_have_a_form_and_its_thoughts_are_dropped_and_reported() -> None:
     source = {"type": "base64", "media_type": "image/png", "data": "aGk="}
     prepared = call(
         messages=(

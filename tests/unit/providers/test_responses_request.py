@@ -90,7 +90,7 @@ def test_arguments_go_as_json_text(arguments: Any, sent: str) -> None:
     assert [it["arguments"] for it in told] == [sent]
 
 
-def test_the_result_of_a_custom_tool_is_told_as_one() -> None:
+def test_the_result_of_a_custom_tool_is_reported_as_one() -> None:
     custom = {"id": "c9", "type": "custom", "custom": {"name": "shout", "input": "ho"}}
     told = items(
         {"role": "assistant", "content": "", "tool_calls": [custom]},
@@ -240,7 +240,7 @@ def test_reasoning_models_get_no_temperature() -> None:
         assert told(prepared) == ("temperature", "top_p")
 
 
-def test_a_limit_below_the_least_is_the_least_and_told() -> None:
+def test_a_limit_below_the_least_is_the_least_and_reported() -> None:
     for asked, sent, dropped in ((15, 16, ("max_tokens",)), (16, 16, ())):
         prepared = call(max_tokens=asked)
         assert (prepared.body["max_output_tokens"], told(prepared)) == (sent, dropped)
@@ -275,6 +275,6 @@ def test_what_is_nested_in_a_choice_or_a_format_does_not_change_its_type() -> No
     assert body(tools=(function,), tool_choice=choice)["tool_choice"] == function
 
 
-def test_names_that_a_producer_gave_are_told_clean() -> None:
+def test_names_that_a_producer_gave_are_reported_clean() -> None:
     (name,) = told(call(metadata={"a\n\x1b[31m": "v" * 513}))
     assert name.isprintable()

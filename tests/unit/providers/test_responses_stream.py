@@ -65,7 +65,7 @@ def test_arguments_of_a_call_are_no_text() -> None:
     assert reading.tool_calls == (CHAT_CALL,)
 
 
-def test_a_refusal_is_told_as_text() -> None:
+def test_a_refusal_is_reported_as_text() -> None:
     told, reading = read(
         CREATED,
         delta("I cannot.", "response.refusal.delta"),

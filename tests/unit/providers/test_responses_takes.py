@@ -105,7 +105,9 @@ def test_samplers_go_where_the_model_takes_them(model: str, effort: Any, taken: 
     ("model", "asked", "sent"),
     [("gpt-4o", 100_000, 16_384), ("o3", 200_000, 100_000), ("gpt-4o", 9_000, 9_000)],
 )
-def test_a_limit_beyond_the_most_is_the_most_and_told(model: str, asked: int, sent: int) -> None:
+def test_a_limit_beyond_the_most_is_the_most_and_reported(
+    model: str, asked: int, sent: int
+) -> None:
     prepared = call(model, max_tokens=asked)
     assert prepared.body["max_output_tokens"] == sent
     assert told(prepared) == (("max_tokens",) if sent != asked else ())
@@ -153,7 +155,7 @@ def test_a_refused_optional_field_is_known_by_the_apis_name_for_it(name: str) ->
     assert call().names.get(name, name) in OPTIONAL_FIELDS
 
 
-def test_what_only_other_apis_have_is_told() -> None:
+def test_what_only_other_apis_have_is_reported() -> None:
     prepared = call(
         top_k=3,
         presence_penalty=0.5,
@@ -190,7 +192,7 @@ def test_thinking_switched_off_is_an_effort(model: str, sent: Any, dropped: Any)
     ("name", "sent_as"),
     [("user", "safety_identifier"), ("prompt_cache_key", "prompt_cache_key")],
 )
-def test_a_key_that_is_too_long_is_a_digest_and_told(name: str, sent_as: str) -> None:
+def test_a_key_that_is_too_long_is_a_digest_and_reported(name: str, sent_as: str) -> None:
     def keyed(text: str) -> Prepared:
         given: dict[str, Any] = {name: text}
         return call(**given)

@@ -50,7 +50,7 @@ def test_a_request_that_is_throttled_waits_longer_and_longer_up_to_a_minute() ->
     assert throttled(10_000, failure(retry_after=0.0), Fixed(1.0)) == 45.0
 
 
-def test_what_it_is_told_counts_until_that_has_not_helped() -> None:
+def test_what_it_is_reported_counts_until_that_has_not_helped() -> None:
     told = [throttled(count, failure(retry_after=0.6), Fixed(0.0)) for count in range(9)]
     assert told == [0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 1.0, 2.0, 4.0]
     assert throttled(99, failure(retry_after=3600.0), Fixed(0.0)) == 3600.0

@@ -65,7 +65,7 @@ def test_nor_where_the_effort_alone_can_say_so() -> None:
     assert TOLD in prepared.dropped
 
 
-def test_the_nearest_is_told_where_the_model_always_thinks() -> None:
+def test_the_nearest_is_reported_where_the_model_always_thinks() -> None:
     takes = model_takes("openai/chat", "gpt-5")
     prepared = written(chat_call(request("high"), "m", takes, stream=False, dialect=OPENAI))
     assert prepared.body["reasoning_effort"] == "minimal"

@@ -29,7 +29,7 @@ def untrusted() -> ssl.SSLCertVerificationError:
         (ValueError("hunter2"), "no connection"),
     ],
 )
-def test_the_cause_that_says_most_is_told(cause: Exception, told: str) -> None:
+def test_the_cause_that_says_most_is_reported(cause: Exception, told: str) -> None:
     error = OSError("all attempts to connect failed")
     error.__cause__ = cause
     outer = RuntimeError("the transport's")

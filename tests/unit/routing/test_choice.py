@@ -177,7 +177,7 @@ def test_the_price_list_knows_windows() -> None:
         ({"models": ["one/*"]}, "models"),
     ],
 )
-def test_mistakes_in_a_route_are_told_by_their_place(wrong: dict[str, Any], path: str) -> None:
+def test_mistakes_in_a_route_are_reported_by_their_place(wrong: dict[str, Any], path: str) -> None:
     mapping = {"providers": PROVIDERS, "routes": [{"models": ["one/m"], **wrong}]}
     settings = parse_settings(mapping, {})
     assert isinstance(settings, SettingsErrors)

@@ -202,5 +202,7 @@ def test_one_table_serves_many_requests() -> None:
         ("locked", "provider: the route decides, as locked: LOCKED_KEY is not set"),
     ],
 )
-def test_a_preferred_provider_that_is_not_there_is_told(provider: str, told: str | None) -> None:
+def test_a_preferred_provider_that_is_not_there_is_reported(
+    provider: str, told: str | None
+) -> None:
     assert unheard(request(provider=provider), config()) == told

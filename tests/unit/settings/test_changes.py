@@ -51,7 +51,7 @@ def test_each_value_is_named_with_both_and_whole_parts_are_one_line() -> None:
     assert told(new, settings())[-1].startswith("routes[1]: removed")
 
 
-def test_of_a_secret_that_is_another_no_character_is_told() -> None:
+def test_of_a_secret_that_is_another_no_character_is_reported() -> None:
     def with_key(key: str, password: str) -> Settings:
         url = f"postgresql://me:{password}@db.example/x"
         http = {**HTTP, "api_key_env": "THE_KEY", "headers": {"x-token": password}}
@@ -68,7 +68,7 @@ def test_of_a_secret_that_is_another_no_character_is_told() -> None:
     assert not any(word in str(changes(before, after)) for word in ("secret-key", "pa55word"))
 
 
-def test_what_only_a_start_reads_stays_and_is_told(tmp_path: Path) -> None:
+def test_what_only_a_start_reads_stays_and_is_reported(tmp_path: Path) -> None:
     wanted = settings(
         service={"name": "other", "log_level": "debug", "data_dir": str(tmp_path)},
         queue={"requests": "elsewhere", "acknowledge": "delete", "max_attempts": 9},

@@ -60,7 +60,7 @@ def test_an_unknown_parameter_is_named(parameter: str, close: str | None) -> Non
         ("ssl_mode=a&pool_size=3&sslmode=on", ["ssl_mode", "pool_size", "sslmode to be one of"]),
     ],
 )
-def test_every_wrong_name_and_value_of_a_parameter_is_told(
+def test_every_wrong_name_and_value_of_a_parameter_is_reported(
     parameters: str, said: list[str]
 ) -> None:
     errors = parse_settings({"database": {"url": f"postgresql://me:hunter2@h/d?{parameters}"}}, {})

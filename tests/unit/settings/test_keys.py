@@ -44,7 +44,7 @@ def test_every_kind_takes_several(kind: str, key_file: Path) -> None:
     assert [key.name for key in settings.providers["p"].api_keys] == ["A", "B", str(key_file)]
 
 
-def test_those_that_are_missing_are_told_and_the_others_used() -> None:
+def test_those_that_are_missing_are_reported_and_the_others_used() -> None:
     outcome = read_keys(("A", "B"), None, {"B": "two"})
     assert found(outcome) == [("B", "two")]
     assert isinstance(outcome, FoundKeys)
@@ -68,7 +68,7 @@ def test_a_credential_of_systemd(key_file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["two words", "schlüssel", "canary\x00", "canary\nX-Evil: 1"])
-def test_what_is_no_key_is_told_without_a_character_of_it(tmp_path: Path, text: str) -> None:
+def test_what_is_no_key_is_reported_without_a_character_of_it(tmp_path: Path, text: str) -> None:
     file = tmp_path / "key"
     file.write_text(text)
     file.chmod(0o600)

@@ -10,23 +10,11 @@ from nexus_actors.settings import (
     SettingsErrors,
     load_settings,
     masked,
-    parse_settings,
 )
+from tests.unit.settings.parsing import bad, good
 
 ECHO = {"providers": {"e": {"kind": "echo"}}, "routes": [{"models": ["e/m"]}]}
 HOME = {"HOME": "/home/somebody"}
-
-
-def good(mapping: dict[str, Any], environ: dict[str, str] | None = None) -> Settings:
-    outcome = parse_settings(mapping, environ or {})
-    assert isinstance(outcome, Settings), str(outcome)
-    return outcome
-
-
-def bad(mapping: dict[str, Any], environ: dict[str, str] | None = None) -> SettingsErrors:
-    outcome = parse_settings(mapping, environ or {})
-    assert isinstance(outcome, SettingsErrors)
-    return outcome
 
 
 def write(path: Path, text: str) -> Path:
@@ -83,7 +71,7 @@ def test_a_folder_is_no_config(tmp_path: Path) -> None:
     assert isinstance(outcome, SettingsErrors)
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     told = str(
         bad(
             {
@@ -220,7 +208,7 @@ def test_the_database_is_the_files_else_the_environments_else_embedded(
     ],
 )
 @pytest.mark.parametrize("variable", [True, False])
-def test_a_bad_url_is_told_without_its_password(url: str, variable: bool) -> None:
+def test_a_bad_url_is_reported_without_its_password(url: str, variable: bool) -> None:
     errors = bad({}, {"DATABASE_URL": url}) if variable else bad({"database": {"url": url}})
     (mistake,) = errors.mistakes
     assert mistake.path == ("DATABASE_URL" if variable else "database.url")
@@ -237,7 +225,7 @@ def test_the_environment_overrides_batch_size_and_poll_interval() -> None:
 
 @pytest.mark.parametrize("variable", ["NEXUS_POLL_INTERVAL_MS", "NEXUS_BATCH_SIZE"])
 @pytest.mark.parametrize("text", ["0", "-5", "soon", "nan", "inf", "99999999999"])
-def test_a_bad_override_is_told_by_its_variable(variable: str, text: str) -> None:
+def test_a_bad_override_is_reported_by_its_variable(variable: str, text: str) -> None:
     (mistake,) = bad({}, {variable: text}).mistakes
     assert (mistake.path, mistake.source) == (variable, "environment")
 

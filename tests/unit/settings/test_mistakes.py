@@ -166,7 +166,7 @@ def test_each_cause_is_one_line_that_says_what_to_do(
         assert words in line
 
 
-def test_what_is_wrong_twice_is_told_twice_and_a_name_beside_it_is_still_guessed() -> None:
+def test_what_is_wrong_twice_is_reported_twice_and_a_name_beside_it_is_still_guessed() -> None:
     told = lines(
         {
             "providers": {"mine": {"kind": "echo", "pool_size": 0}},
@@ -222,7 +222,7 @@ def test_the_mistakes_of_a_file_stand_in_the_order_of_its_lines(tmp_path: Any) -
     ]
 
 
-def test_what_stands_below_a_misspelt_section_is_told_with_it() -> None:
+def test_what_stands_below_a_misspelt_section_is_reported_with_it() -> None:
     told = lines(
         {
             "provider": {"mine": {"kind": "ehco"}, "other": {"kind": "echo", "pool_size": 0}},
@@ -259,7 +259,7 @@ def test_a_wrong_kind_hides_nothing_else_of_its_table(
     assert paths == {f"providers.x.{name}" for name in ("kind", *wrong.split())}
 
 
-def test_a_variable_that_is_set_under_nearly_the_same_name_is_told() -> None:
+def test_a_variable_that_is_set_under_nearly_the_same_name_is_reported() -> None:
     mapping = {
         "providers": {"openai": {"api_key_env": "OPENAI_KEY"}},
         "routes": [{"models": ["openai/a"]}],
@@ -331,14 +331,14 @@ def test_what_is_no_mistake_but_hardly_meant_is_a_warning(
         ("[providers.a.models.b/c-4.1]\n", 'and _: [providers.a.models."b/c-4.1"]'),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_place(text: str, said: str, tmp_path: Any) -> None:
+def test_what_is_no_toml_is_reported_with_its_place(text: str, said: str, tmp_path: Any) -> None:
     file = tmp_path / "nexus.toml"
     file.write_text(text)
     (line,) = str(load_settings(file, {})).splitlines()
     assert said in line
 
 
-def test_all_lines_that_are_no_toml_are_told_at_once_and_no_secret(tmp_path: Any) -> None:
+def test_all_lines_that_are_no_toml_are_reported_at_once_and_no_secret(tmp_path: Any) -> None:
     file = tmp_path / "nexus.toml"
     file.write_text(
         "[database]\nurl = postgresql://u:hunter2@h/d\n[x]\npw = hunter2\nhunter2\n"

@@ -7,25 +7,11 @@ import pytest
 from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.settings import (
     ModelRef,
-    Settings,
-    SettingsErrors,
     defaults,
-    parse_settings,
 )
+from tests.unit.settings.parsing import bad, good
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GROQ_API_KEY")
-
-
-def good(mapping: dict[str, Any], environ: dict[str, str] | None = None) -> Settings:
-    outcome = parse_settings(mapping, environ or {})
-    assert isinstance(outcome, Settings), str(outcome)
-    return outcome
-
-
-def bad(mapping: dict[str, Any], environ: dict[str, str] | None = None) -> SettingsErrors:
-    outcome = parse_settings(mapping, environ or {})
-    assert isinstance(outcome, SettingsErrors)
-    return outcome
 
 
 def test_kinds_are_the_modules_that_export_a_provider() -> None:

@@ -73,6 +73,6 @@ def test_every_setting_of_every_kind_of_provider_stands_in_it(kind_name: str) ->
     assert kind.settings.model_fields.keys() - common <= keys
 
 
-def test_what_every_provider_can_be_told_stands_in_it() -> None:
+def test_what_every_provider_can_be_reported_stands_in_it() -> None:
     keys = set(re.findall(r"^(?:# )?(\w+) =", SHIPPED.read_text(), re.MULTILINE))
     assert ProviderSettings.model_fields.keys() <= keys

@@ -50,7 +50,7 @@ def test_what_is_given_is_laid_over_what_the_file_says(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_mistake_is_told_at_once_with_its_place(kind: str) -> None:
+def test_every_mistake_is_reported_at_once_with_its_place(kind: str) -> None:
     wrong = {"sampler": "none", "efforts": ["low", "lots"], "stop": "no", "most_stops": "4"}
     assert sorted(path for path, _, _ in mistakes(wrong, kind, context_windows=3)) == [
         "context_windows",
@@ -94,7 +94,7 @@ def test_a_budget_has_its_least_first() -> None:
     assert "least" in expected
 
 
-def test_an_unknown_fact_is_told_with_those_there_are_and_the_nearest() -> None:
+def test_an_unknown_fact_is_reported_with_those_there_are_and_the_nearest() -> None:
     errors = parsed({"sampler": "none"})
     assert isinstance(errors, SettingsErrors)
     (mistake,) = errors.mistakes

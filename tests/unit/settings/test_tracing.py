@@ -22,7 +22,7 @@ from tests.unit.settings.test_mistakes import ECHO, lines
         ({"endpont": "http://collector"}, "did you mean endpoint?"),
     ],
 )
-def test_a_collector_that_cannot_be_sent_to_is_told_without_what_may_be_a_secret(
+def test_a_collector_that_cannot_be_sent_to_is_reported_without_what_may_be_a_secret(
     tracing: dict[str, Any], said: str
 ) -> None:
     [line] = lines({**ECHO, "tracing": tracing})

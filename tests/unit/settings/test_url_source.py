@@ -102,7 +102,7 @@ def test_keys_are_found_by_the_same_rule(place: Place) -> None:
         ("x" * 20_000, 0o600, "is too long"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_told_without_a_part_of_it(
+def test_what_is_wrong_with_a_file_is_reported_without_a_part_of_it(
     place: Place, text: str, mode: int, found: str
 ) -> None:
     place.write(text, mode)

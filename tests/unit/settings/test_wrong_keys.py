@@ -103,7 +103,7 @@ def test_what_may_be_a_key_is_taken_for_one(text: str) -> None:
 
 @pytest.mark.parametrize("setting", ["api_key", "api_key_env", "api_key_file"])
 @pytest.mark.parametrize("text", PASTED)
-def test_a_key_in_the_file_is_told_by_what_is_wrong_with_its_form(
+def test_a_key_in_the_file_is_reported_by_what_is_wrong_with_its_form(
     setting: str, text: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "nexus.toml"

@@ -24,7 +24,7 @@ from nexus_actors.storage.postgres.places import host_names, location
         ("postgresql://me:ses@ame@host/db", "host:5432/db"),
     ],
 )
-def test_a_place_is_told_without_its_user(url: str, told: str) -> None:
+def test_a_place_is_reported_without_its_user(url: str, told: str) -> None:
     assert location(url) == told
 
 
@@ -61,7 +61,7 @@ LASTING = {
 
 
 @pytest.mark.parametrize("cause", [*CAUSES, *LASTING])
-def test_a_cause_is_told_in_plain_words_and_only_tls_is_not_waited_for(cause: str) -> None:
+def test_a_cause_is_reported_in_plain_words_and_only_tls_is_not_waited_for(cause: str) -> None:
     error = CAUSES.get(cause) or LASTING[cause]
     started = start_error(error, "host:5432/db")
     assert str(started).startswith("cannot connect to the database host:5432/db: ")

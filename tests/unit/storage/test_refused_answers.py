@@ -56,7 +56,9 @@ END = Finish(
 
 
 @pytest.mark.parametrize("refused", ["cost", "answer"])
-async def test_the_answer_is_kept_where_what_is_told_besides_it_is_refused(refused: str) -> None:
+async def test_the_answer_is_kept_where_what_is_reported_besides_it_is_refused(
+    refused: str,
+) -> None:
     store: Any = Picky(refused)
     instead = await replacement(store, END, StorageRefused("no"))
     assert instead is not None
@@ -64,7 +66,7 @@ async def test_the_answer_is_kept_where_what_is_told_besides_it_is_refused(refus
     assert (instead.result == END.result) is (refused == "cost")
 
 
-def test_what_an_answer_has_cost_is_told_though_it_is_not_stored() -> None:
+def test_what_an_answer_has_cost_is_reported_though_it_is_not_stored() -> None:
     end = unstorable(END, StorageRefused("no"))
     result, told = json.loads(end.result or ""), json.loads(end.journal or "")
     assert (result["error"]["type"], result["error"]["provider"]) == ("unstorable_result", "p")

@@ -150,7 +150,7 @@ async def test_a_damaged_line_is_set_aside_and_harms_no_other(
     assert (tmp_path / "answers.damaged").stat().st_mode & 0o777 == 0o600
 
 
-async def test_it_has_a_limit_that_is_told(tmp_path: Path) -> None:
+async def test_it_has_a_limit_that_is_reported(tmp_path: Path) -> None:
     spool = opened(tmp_path, limit_bytes=1000)
     await spool.keep([answer(1)])
     with pytest.raises(SpoolError, match="limit of 1000 bytes"):
@@ -158,7 +158,7 @@ async def test_it_has_a_limit_that_is_told(tmp_path: Path) -> None:
     assert ids(spool) == ids(opened(tmp_path)) == ["r-1"]
 
 
-async def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+async def test_a_disk_that_takes_nothing_is_reported(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
     spool = opened(folder)
@@ -178,7 +178,7 @@ async def test_a_disk_that_takes_a_part_at_a_time_gets_all_of_it(
     assert ids(opened(tmp_path)) == ["r-1", "r-2"]
 
 
-def test_a_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "answers.spool").mkdir()
     with pytest.raises(SpoolError, match=r"cannot use .*answers\.spool: Is a directory"):
         opened(tmp_path)
@@ -198,7 +198,7 @@ async def test_one_answer_that_stays_does_not_let_the_file_grow_to_its_limit(
     assert opened(tmp_path).unpublished() == (answer(0),)
 
 
-async def test_what_fits_of_a_batch_is_kept_and_the_rest_is_told(tmp_path: Path) -> None:
+async def test_what_fits_of_a_batch_is_kept_and_the_rest_is_reported(tmp_path: Path) -> None:
     spool = opened(tmp_path, limit_bytes=2000)
     large = answer(2, result="x" * 5000)
     with pytest.raises(SpoolError, match="1 answers not kept"):
@@ -266,7 +266,7 @@ async def test_half_a_line_that_could_not_be_taken_off_again_spoils_no_other(
     assert not damaged.exists() if repaired else b"\n\n" not in damaged.read_bytes()
 
 
-async def test_one_that_json_cannot_hold_is_told_and_harms_no_other(tmp_path: Path) -> None:
+async def test_one_that_json_cannot_hold_is_reported_and_harms_no_other(tmp_path: Path) -> None:
     spool = opened(tmp_path)
     with pytest.raises(SpoolError, match="JSON"):
         await spool.keep([answer(1, journal="\ud800"), answer(2)])

@@ -29,6 +29,7 @@ from supervisors import (
 )
 
 INTENSITY = {"max_restarts": 2, "max_seconds": 3600.0}
+MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 @dataclass(frozen=True)
@@ -210,3 +211,27 @@ class Switch:
         if self.mode == "fail":
             raise RuntimeError("cannot start now")
         return Ignore() if self.mode == "ignore" else None
+
+
+def fails_from_the_second_on(starts: list[ActorRef], pause: float = 0.1) -> Callable[[Any], Any]:
+    """An `init` for a puppet; each start is put into `starts`."""
+
+    async def init(actor: Any) -> None:
+        starts.append(actor.ref)
+        if len(starts) > 1:
+            await trio.sleep(pause)
+            raise RuntimeError("cannot start again")
+
+    return init
+
+
+def ends_with(reason: ExitReason | Exception, id: str = "a", **options: Any) -> ChildSpec:
+    """A child that ends with a reason of its own when it is asked to stop."""
+
+    class Own(Puppet):
+        async def terminate(self, _: ExitReason) -> Any:
+            if isinstance(reason, Exception):
+                raise reason
+            return reason
+
+    return ChildSpec(id, Own, **options)

@@ -26,6 +26,7 @@ from supervisors import (
     open_tree,
 )
 from tests.unit.supervisors.actors import (
+    MANY,
     Puppet,
     Switch,
     boom,
@@ -37,8 +38,6 @@ from tests.unit.supervisors.actors import (
     puppet,
     start,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 async def test_P_AD_01_child_administration(autojump_clock):

@@ -117,7 +117,7 @@ class Login(GenServer):
         raise RuntimeError("boom")
 
 
-def test_what_is_no_specification_is_told_by_its_type():
+def test_what_is_no_specification_is_reported_by_its_type():
     with pytest.raises(errors.InvalidStart, match="Login") as caught:
         ChildSpec("a", Login("hunter2"))
     assert "hunter2" not in str(caught.value)

@@ -68,7 +68,7 @@ def test_one_fault_is_its_own_error(field):
         ChildSpec(**{**right, field: value})
 
 
-def test_all_that_is_wrong_with_a_supervisor_is_told_at_once():
+def test_all_that_is_wrong_with_a_supervisor_is_reported_at_once():
     significant = puppet("a", restart="temporary", significant=True)
     with pytest.raises(InvalidSpecification) as caught:
         Supervisor(

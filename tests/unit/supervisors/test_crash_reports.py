@@ -18,6 +18,7 @@ from tests.unit.supervisors.actors import (
     boom,
     child,
     end,
+    ends_with,
     puppet,
 )
 
@@ -53,18 +54,6 @@ async def test_normal_ends_of_those_who_may_end_are_not_errors(autojump_clock, c
         await end(await child(top, "a"), Normal())
         await end(await child(top, "b"), Shutdown("x"))
     assert not caplog.records
-
-
-def ends_with(reason, id="a", **options):  # noqa: A002
-    """A child that ends with a reason of its own when it is asked to stop."""
-
-    class Own(Puppet):
-        async def terminate(self, _):
-            if isinstance(reason, Exception):
-                raise reason
-            return reason
-
-    return ChildSpec(id, Own, **options)
 
 
 @pytest.mark.parametrize("restart", ["permanent", "transient", "temporary"])

@@ -23,6 +23,7 @@ from supervisors import (
     open_tree,
 )
 from tests.unit.supervisors.actors import (
+    MANY,
     Puppet,
     boom,
     child,
@@ -30,8 +31,6 @@ from tests.unit.supervisors.actors import (
     puppet,
     supervisor,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 async def test_P_DY_01_what_a_start_may_return(autojump_clock):

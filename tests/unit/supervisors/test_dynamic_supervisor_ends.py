@@ -24,16 +24,16 @@ from supervisors import (
 )
 from tests.unit.supervisors.actors import (
     INTENSITY,
+    MANY,
     Do,
     Switch,
     boom,
     child,
     crash,
     end,
+    fails_from_the_second_on,
     puppet,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 @pytest.mark.parametrize(
@@ -285,16 +285,6 @@ async def test_dyn_terminate_child_that_has_just_crashed(autojump_clock):
         await trio.sleep(1)
         assert not ref.is_alive
         assert await numbers(top) == (0, 0, 0, 0)
-
-
-def fails_from_the_second_on(starts, pause=0.1):
-    async def init(actor):
-        starts.append(actor.ref)
-        if len(starts) > 1:
-            await trio.sleep(pause)
-            raise RuntimeError("cannot start again")
-
-    return init
 
 
 async def test_ex_dyn_terminates_a_restarting_child_by_its_old_ref(autojump_clock):

@@ -65,7 +65,7 @@ async def test_what_has_called_the_loop_is_not_looked_at(other_thread):
     assert seen[0].where.startswith(f"{threading.__file__}:")
 
 
-async def test_an_actor_is_told_by_its_own_name(other_thread):
+async def test_an_actor_is_reported_by_its_own_name(other_thread):
     view = LoopView()
     async with open_tree(lambda: Supervisor([puppet("a")])) as top:
         here = await (await child(top, "a")).call(Do(lambda _: look(view, other_thread)))
@@ -93,7 +93,7 @@ async def test_what_runs_between_steps_is_no_tasks_own(other_thread):
     assert here.is_same(again)
 
 
-async def test_without_trios_help_only_the_line_is_told(other_thread, monkeypatch):
+async def test_without_trios_help_only_the_line_is_reported(other_thread, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setitem(sys.modules, "trio._core._run", object())
         view = LoopView()

@@ -264,7 +264,7 @@ PLAIN = ChildSpec("p", Partition)
         (NAMED, 0, {}, InvalidSpecification),
     ],
 )
-def test_what_is_wrong_is_told_before_anything_starts(spec, partitions, options, error):
+def test_what_is_wrong_is_reported_before_anything_starts(spec, partitions, options, error):
     with pytest.raises(error):
         PartitionSupervisor(spec, partitions, **options)
 

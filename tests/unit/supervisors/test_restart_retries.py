@@ -13,6 +13,7 @@ from supervisors import (
     open_tree,
 )
 from tests.unit.supervisors.actors import (
+    MANY,
     Puppet,
     Switch,
     boom,
@@ -22,8 +23,6 @@ from tests.unit.supervisors.actors import (
     crash,
     puppet,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 async def test_sup_hanging_restart_loop(autojump_clock):

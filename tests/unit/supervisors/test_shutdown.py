@@ -27,6 +27,7 @@ from tests.unit.supervisors.actors import (
     child,
     children,
     counts,
+    ends_with,
     got,
     puppet,
     start,
@@ -123,18 +124,6 @@ async def test_children_are_asked_with_shutdown_whatever_ends_their_supervisor(
         top.exit(reason)
         assert await top.wait() == reason
     assert journal[-1] == ("stop", "a", Shutdown())
-
-
-def ends_with(reason, id="a", **options):  # noqa: A002
-    """A child that ends with a reason of its own when it is asked to stop."""
-
-    class Own(Puppet):
-        async def terminate(self, _):
-            if isinstance(reason, Exception):
-                raise reason
-            return reason
-
-    return ChildSpec(id, Own, **options)
 
 
 @pytest.mark.parametrize(

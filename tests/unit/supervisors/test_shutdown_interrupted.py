@@ -25,6 +25,7 @@ from supervisors import (
 from supervisors._core.process import KILL_GRACE
 from tests.unit.supervisors.actors import (
     INTENSITY,
+    MANY,
     Do,
     Puppet,
     Switch,
@@ -34,8 +35,6 @@ from tests.unit.supervisors.actors import (
     puppet,
     supervisor,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 async def sleep_forever(_):

@@ -19,6 +19,7 @@ from supervisors import (
 )
 from tests.unit.supervisors.actors import (
     INTENSITY,
+    MANY,
     Switch,
     boom,
     child,
@@ -26,6 +27,7 @@ from tests.unit.supervisors.actors import (
     counts,
     crash,
     end,
+    fails_from_the_second_on,
     puppet,
     supervisor,
 )
@@ -35,7 +37,6 @@ ENDS = {
     "crash": lambda ref: ref.cast(boom),
     "normal": lambda ref: ref.cast(lambda _: Stop(Normal())),
 }
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 ANY = {"auto_shutdown": "any_significant", **MANY}
 ALL = {"auto_shutdown": "all_significant", **MANY}
 KINDS = ["transient", "temporary"]
@@ -295,16 +296,6 @@ async def test_ex_dyn_refuses_significant_children(autojump_clock):
         with pytest.raises(errors.InvalidSignificant):
             await DynamicSupervisor.start_child(top, significant("a"))
         assert await DynamicSupervisor.which_children(top) == []
-
-
-def fails_from_the_second_on(starts, pause=0.1):
-    async def init(actor):
-        starts.append(actor.ref)
-        if len(starts) > 1:
-            await trio.sleep(pause)
-            raise RuntimeError("cannot start again")
-
-    return init
 
 
 async def test_sup_all_significant_one_that_is_being_restarted_has_not_ended(autojump_clock):

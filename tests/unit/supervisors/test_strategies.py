@@ -15,6 +15,7 @@ from supervisors import (
 from supervisors.supervision.strategies import affected
 from tests.unit.supervisors.actors import (
     INTENSITY,
+    MANY,
     Do,
     Switch,
     boom,
@@ -26,8 +27,6 @@ from tests.unit.supervisors.actors import (
     puppet,
     supervisor,
 )
-
-MANY = {"max_restarts": 10**6, "max_seconds": 3600.0}
 
 
 def test_affected():

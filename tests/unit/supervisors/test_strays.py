@@ -294,7 +294,7 @@ def test_a_future_that_somebody_else_has_cancelled_is_the_crash_of_who_waits_for
     trio.run(main)
 
 
-async def test_of_a_group_its_own_cancellation_is_done_and_the_rest_is_told(caplog):
+async def test_of_a_group_its_own_cancellation_is_done_and_the_rest_is_reported(caplog):
     """As trio does it: what is left of the group when the scope has taken its part."""
 
     class Both(GenServer):

@@ -89,7 +89,7 @@ def test_a_stop_waits_no_longer_than_it_may() -> None:
     assert sending.counts.dropped == 1
 
 
-def test_that_traces_are_not_taken_is_told_once_and_that_they_are_again() -> None:
+def test_that_traces_are_not_taken_is_reported_once_and_that_they_are_again() -> None:
     slow = Slow()
     slow.troubles = ["HTTP 500", "ConnectionError", None, "HTTP 401"]
     sending = opened(slow)
@@ -151,7 +151,7 @@ def test_a_collector_gets_otlp_with_what_the_environment_says(
 
 
 @pytest.mark.parametrize("status", [301, 401, 500])
-def test_what_it_answers_is_told_and_no_secret(
+def test_what_it_answers_is_reported_and_no_secret(
     status: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # One with a blank in its name is none: the SDK would quote it in its log.
@@ -166,7 +166,7 @@ def test_what_it_answers_is_told_and_no_secret(
     assert caplog.records == []
 
 
-def test_one_that_is_away_is_told_after_the_time_that_was_given(
+def test_one_that_is_away_is_reported_after_the_time_that_was_given(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "0.2")

@@ -36,7 +36,7 @@ filed AS (
     ON CONFLICT DO NOTHING
 ),
 -- A full notification queue would fail the statement. Waiting clients also poll.
-told_of AS MATERIALIZED (
+notified AS MATERIALIZED (
     SELECT count(*)
     FROM said AS d
     CROSS JOIN LATERAL pg_notify('nexus_results', d.request_id)

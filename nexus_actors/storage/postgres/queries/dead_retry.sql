@@ -2,12 +2,7 @@
 -- not converted to text. A letter that cannot be sent stays: `why`; or `archived`, the number under which it is in the
 -- archive. No row if the letter is gone or locked: two simultaneous retries send it once. `is_result`: see
 -- dead_retry_result.sql.
-WITH letter AS MATERIALIZED (
-    SELECT d.msg_id, d.message
-    FROM pgmq.q_{dead} AS d
-    WHERE d.msg_id = $1
-    FOR UPDATE SKIP LOCKED
-),
+WITH {letter},
 opened AS MATERIALIZED (
     SELECT l.msg_id,
            CASE WHEN jsonb_typeof(p.plain -> 'request_id') = 'string' THEN p.plain ->> 'request_id' END AS request_id,

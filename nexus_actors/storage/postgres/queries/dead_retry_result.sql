@@ -1,12 +1,7 @@
 -- Put the result in the dead letter $1 back into the results queue unchanged, and archive the letter. A result too large
 -- for a letter comes from the archive; `is_sent` is false if it is not there, either. No row if the letter is gone or
 -- locked.
-WITH letter AS MATERIALIZED (
-    SELECT d.msg_id, d.message
-    FROM pgmq.q_{dead} AS d
-    WHERE d.msg_id = $1
-    FOR UPDATE SKIP LOCKED
-),
+WITH {letter},
 opened AS MATERIALIZED (
     SELECT p.plain -> 'result' AS result, p.plain ->> 'digest' AS digest,
            CASE WHEN jsonb_typeof(p.plain -> 'archived_msg_id') = 'number'

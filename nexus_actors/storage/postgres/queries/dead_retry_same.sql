@@ -1,11 +1,6 @@
 -- Like dead_retry.sql, but with the old id: the request of the dead letter $1 is sent unchanged, and its result will
 -- supersede the error. A letter that cannot be sent stays: `why`. A request too large for its letter is in the archive.
-WITH letter AS MATERIALIZED (
-    SELECT d.msg_id, d.message
-    FROM pgmq.q_{dead} AS d
-    WHERE d.msg_id = $1
-    FOR UPDATE SKIP LOCKED
-),
+WITH {letter},
 opened AS MATERIALIZED (
     SELECT CASE WHEN jsonb_typeof(p.plain -> 'request_id') = 'string' THEN p.plain ->> 'request_id' END AS request_id,
            p.plain -> 'request' AS request,

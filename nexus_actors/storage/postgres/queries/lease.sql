@@ -171,17 +171,7 @@ SELECT (SELECT count(*) FROM seen) > (SELECT count(*) FROM identified) AS more_d
 FROM delivered AS i
 LEFT JOIN journal AS j ON j.request_id = i.request_id
 LEFT JOIN cancelled AS c ON c.request_id = i.request_id
--- Who gave the answer that this request continues. Some servers give all answers the same id: the last one counts.
-LEFT JOIN LATERAL (
-    SELECT h.provider, h.model,
-           (SELECT a.key_name FROM nexus.attempts AS a
-            WHERE a.request_id = h.request_id AND a.outcome = 'ok'
-            ORDER BY a.number DESC LIMIT 1) AS key_name
-    FROM nexus.requests AS h
-    WHERE md5(h.response_id) = md5(i.previous_id) AND h.response_id = i.previous_id
-    ORDER BY h.finished_at DESC
-    LIMIT 1
-) AS p ON true
+{continued}
 -- The journal row belongs to this message, unfinished, but it is not the candidate: it was given back after this
 -- statement began. It stays invisible until its timeout, and is then leased again.
 WHERE NOT coalesce(

@@ -93,7 +93,7 @@ cancelled AS MATERIALIZED (
     FROM nexus.cancellations AS c
     WHERE c.request_id = ANY (ARRAY(SELECT request_id FROM held))
 )
-SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
+SELECT c.msg_id, c.read_ct, i.body, i.bytes AS size, i.fault,
        least(greatest(c.received_at, '1970-01-01 00:00:00+00'), now()) AS enqueued_at, c.leased_at, c.first_leased_at,
        c.request_id,
        CASE WHEN x.request_id IS NOT NULL THEN 'cancelled' ELSE 'claimed' END AS verdict,
@@ -110,17 +110,8 @@ SELECT c.msg_id, c.read_ct, f.body, f.bytes AS size, f.fault,
        p.key_name AS previous_key, x.by AS cancelled_by, x.why AS cancelled_why,
        c.traceparent, c.wait_since AS waited_since, c.wait_reason AS waited_for, c.wait_detail AS waited_detail
 FROM claimed AS c
-JOIN fitting AS f ON f.msg_id = c.msg_id
+JOIN fitting AS i ON i.msg_id = c.msg_id
 JOIN leased AS l ON l.msg_id = c.msg_id
 LEFT JOIN cancelled AS x ON x.request_id = c.request_id
-LEFT JOIN LATERAL (
-    SELECT h.provider, h.model,
-           (SELECT a.key_name FROM nexus.attempts AS a
-            WHERE a.request_id = h.request_id AND a.outcome = 'ok'
-            ORDER BY a.number DESC LIMIT 1) AS key_name
-    FROM nexus.requests AS h
-    WHERE md5(h.response_id) = md5(f.previous_id) AND h.response_id = f.previous_id
-    ORDER BY h.finished_at DESC
-    LIMIT 1
-) AS p ON true
+{continued}
 ORDER BY c.msg_id
