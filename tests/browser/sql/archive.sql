@@ -1,4 +1,4 @@
--- The messages of what history.sql made, in the archive of the queue.
+-- The messages of the requests of history.sql, in the archive of the queue.
 INSERT INTO pgmq.a_ai_requests (msg_id, read_ct, enqueued_at, vt, archived_at, message)
 OVERRIDING SYSTEM VALUE
 SELECT 1000000000 + n, 1, finished_at - make_interval(secs => latency_ms / 1000.0 + 2 * b), finished_at, finished_at,

@@ -1,6 +1,6 @@
 -- Requests that ended, with their attempts and messages: seed.rows of them over the last seed.seconds, more by day than by night.
 -- Every draw is a hash of the row's number and seed.seed, so the same seed gives the same rows, however they are read.
--- Triggers and foreign keys are not asked: for them ten million rows would be looked up one by one.
+-- Triggers and foreign keys are off: they would look up ten million rows one by one.
 SET session_replication_role = replica;
 SET synchronous_commit = off;
 SET max_parallel_workers_per_gather = 0;

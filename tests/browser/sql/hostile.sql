@@ -1,4 +1,4 @@
--- Texts of strangers wherever one can be: $1 the short ones, a JSON list; $2 one of more than a megabyte.
+-- Hostile texts in every column that takes foreign text: $1 has short ones (a JSON list), $2 has more than a megabyte.
 INSERT INTO nexus.requests (
     request_id, queue, msg_id, read_ct, owner, state, digest, attempts, received_at, leased_at, first_leased_at, finished_at, agent_id,
     complexity, task_type, provider, model, prompt_tokens, completion_tokens, cost, cost_basis, latency_ms, error_type, response_id, steps,

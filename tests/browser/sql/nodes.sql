@@ -1,4 +1,4 @@
--- Nodes that are no more: one that said why, one that says nothing.
+-- Two nodes that have gone: one stopped and reported why, the other fell silent.
 INSERT INTO nexus.nodes (
     node, name, host, version, pid, queue, started_at, beat_at, state, why, in_flight, concurrency, restarts, last_error)
 VALUES

@@ -1,4 +1,4 @@
--- What the roll-up would make of what history.sql made, at once: test_seed.py holds the two together.
+-- The sums that the roll-up would write for the requests of history.sql, in one statement. test_seed.py compares the two.
 -- In braces: the numbers of each bucket of nexus.latency_bounds(), and their sums.
 CREATE UNLOGGED TABLE nexus.seeded_parts AS
 SELECT s.finished_at AS at, s.agent_id, coalesce(s.task_type, '') AS task_type, s.complexity, CASE WHEN s.refused THEN '' ELSE s.provider END AS provider,

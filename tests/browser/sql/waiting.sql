@@ -1,5 +1,5 @@
--- seed.waiting requests that wait, for every reason there is. No service takes them within the hour: their messages are invisible,
--- and what has a lane waits for a provider that no node of these has, or for a pause.
+-- seed.waiting requests that wait, for each possible reason. No service takes them within an hour: their messages are invisible, and
+-- those with a lane wait for a pause, or for a provider that no node has.
 WITH kind AS (
     SELECT *
     FROM (VALUES
