@@ -8,7 +8,7 @@ from nexus_actors.contract.request import ReasoningEffort
 from nexus_actors.providers.apis.chat.dialect import OPENAI, Dialect
 from nexus_actors.providers.optional_fields import OPTIONAL_FIELDS
 from nexus_actors.providers.takes import EFFORTS, Takes, model_takes
-from tests.unit.providers.chat_by_takes import call, rest
+from tests.unit.providers.chat_by_takes import call, dropped_names, rest
 from tests.unit.providers.conversations import NESTED, SCHEMA, USER
 
 DEEPSEEK = Dialect(thinking=True)
