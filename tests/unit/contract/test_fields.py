@@ -268,9 +268,7 @@ def test_names_of_a_producers_are_bounded_and_clean() -> None:
         ),
     ],
 )
-def test_a_name_that_does_not_count_is_reported(
-    fields: dict[str, Any], notes: tuple[str, ...]
-) -> None:
+def test_a_name_without_effect_is_reported(fields: dict[str, Any], notes: tuple[str, ...]) -> None:
     assert accept(body(**fields)).unknown == notes
 
 
