@@ -57,6 +57,14 @@ def find_file(
     return file if file.is_file() else None
 
 
+def sought(file: Path | None) -> str:
+    """Where settings are from, for messages, and where no config was found. `file` is from
+    `find_file`."""
+    if file is not None:
+        return f"the config {file}"
+    return f"the defaults ({CONFIG_VARIABLE} is not set, and there is no ./{DEFAULT_FILE})"
+
+
 def read_toml(file: Path) -> dict[str, Any] | Unreadable:
     """The parsed file, not validated."""
     text = read_text(file)

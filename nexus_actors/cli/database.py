@@ -6,7 +6,7 @@ useful without a service start it for as long as they run.
 
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from nexus_actors.storage.postgres.sql import Queues
 
 Role = Annotated[str, Parameter(help="The role's name.")]
+_AS_STARTED: Final = (
+    "set here what the service was started with: export DATABASE_URL=URL, or NEXUS_CONFIG=FILE"
+)
 db = App(name="db", help="Prepare or find the database.", help_format="plaintext")
 
 
@@ -59,6 +62,7 @@ def url(*, config: ConfigPath = None) -> None:
     data_dir = settings.service.data_dir
     if running_pid(data_dir) is None:
         note("the embedded database is stopped; it runs while the service does")
+    _refuse_other_database(settings)
     say(embedded_url(data_dir))
 
 
@@ -105,6 +109,7 @@ def roles(
 def running_database(settings: "Settings") -> str:
     """The URL of the database that the service uses. Does not start one."""
     from nexus_actors.operations.instance import running_pid
+    from nexus_actors.settings.url_source import sought_url
     from nexus_actors.storage.postgres.embedded import embedded_url
 
     if not settings.database.embedded:
@@ -112,15 +117,35 @@ def running_database(settings: "Settings") -> str:
     data_dir = settings.service.data_dir
     if running_pid(data_dir) is None:
         raise CommandError(
-            f"no service is running with data_dir {data_dir}; start one with: nexus start",
+            f"no service is running with data_dir {data_dir}, so its embedded database is stopped",
             exit_codes.NOT_RUNNING,
+            details=[sought_url(settings), f"{_AS_STARTED}; to start one: nexus start"],
         )
+    _refuse_other_database(settings)
     return embedded_url(data_dir)
+
+
+def _refuse_other_database(settings: "Settings") -> None:
+    """Raise CommandError if the service that runs here uses a database that we do not know, as in a
+    terminal without the variables of the one that started it."""
+    from nexus_actors.operations.control_client import pid_on_other_database
+    from nexus_actors.settings.url_source import sought_url
+
+    data_dir = settings.service.data_dir
+    if (pid := pid_on_other_database(data_dir)) is not None:
+        raise CommandError(
+            f"the service (pid {pid}) with data_dir {data_dir} uses a database that is not known"
+            " here",
+            exit_codes.USAGE,
+            details=[sought_url(settings), _AS_STARTED],
+        )
 
 
 @asynccontextmanager
 async def open_database(settings: "Settings") -> AsyncIterator[str]:
     """Yield the URL of a running database. Starts an embedded server if none runs, and stops it."""
+    import trio
+
     from nexus_actors.operations.instance import claim_instance, running_pid
     from nexus_actors.storage.postgres.embedded import open_embedded
 
@@ -128,6 +153,7 @@ async def open_database(settings: "Settings") -> AsyncIterator[str]:
         yield settings.database.url.get_secret_value()
         return
     data_dir = settings.service.data_dir
+    await trio.to_thread.run_sync(_refuse_other_database, settings)
     with ExitStack() as stack:
         if running_pid(data_dir) is None:
             # A service that starts now must not use a server that is about to be stopped.

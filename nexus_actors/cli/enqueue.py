@@ -139,7 +139,23 @@ def enqueue(
         )
         raise
     note(done.told(settings.queue.requests))
+    if settings.database.embedded:
+        _tell_stopped(settings)
     return exit_codes.FAILED if done.bad else exit_codes.OK
+
+
+def _tell_stopped(settings: "Settings") -> None:
+    """Say where the requests wait if no service takes them from there: perhaps the sender meant
+    another database."""
+    from nexus_actors.operations.instance import running_pid
+    from nexus_actors.settings.url_source import sought_url
+
+    data_dir = settings.service.data_dir
+    if running_pid(data_dir) is None:
+        note(
+            f"they wait in the embedded database of data_dir {data_dir} until nexus start;"
+            f" {sought_url(settings)}"
+        )
 
 
 async def _enqueue(settings: "Settings", file: str, done: Done) -> None:

@@ -19,7 +19,7 @@ from cyclopts import Parameter
 from nexus_actors.cli import end_at_once, exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath
 from nexus_actors.cli.report import CommandError, note, print_json, say, say_text
-from nexus_actors.cli.service import service_place
+from nexus_actors.cli.service import naming_config, service_place
 from nexus_actors.operations import control_client
 
 HISTORY_LENGTH: Final = 1000
@@ -53,7 +53,9 @@ def remote(*, execute: Execute = None, config: ConfigPath = None, json: AsJson =
 
     Example: nexus remote -e 'await tree()'
     """
-    sock, answer = control_client.open_session(service_place(config).data_dir, "remote")
+    data_dir = service_place(config).data_dir
+    with naming_config(config):
+        sock, answer = control_client.open_session(data_dir, "remote")
     with closing(sock):
         conversation = Conversation(sock)
         if execute is None and (json or not sys.stdin.isatty()):

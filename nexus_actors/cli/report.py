@@ -141,7 +141,8 @@ def _known(error: BaseException) -> tuple[tuple[str, ...], int] | None:
     for cls in type(error).__mro__:
         code = _EXIT_CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:
-            return (str(error),), _database_behind(error, code)
+            notes = getattr(error, "__notes__", ())
+            return (str(error), *notes), _database_behind(error, code)
     return None
 
 

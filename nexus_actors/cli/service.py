@@ -5,7 +5,8 @@ import os
 import select
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from cyclopts import Parameter
 from nexus_actors.cli import exit_codes
 from nexus_actors.cli.options import AsJson, ConfigPath, Timeout, read_settings
 from nexus_actors.cli.report import CommandError, note, print_json, say
-from nexus_actors.config_file import Place, read_place
+from nexus_actors.config_file import Place, find_file, read_place, sought
 from nexus_actors.operations import control_client
 from nexus_actors.operations.instance import running_pid
 
@@ -50,7 +51,8 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
     place = service_place(config)
     # After the drain, closing connections and stopping an embedded server take a while.
     limit = place.drain_timeout + 40 if timeout is None else timeout
-    pid = _stop(place.data_dir, limit)
+    with naming_config(config):
+        pid = _stop(place.data_dir, limit)
     if pid is None:
         raise CommandError(
             f"the service still runs after {limit:g} s; it may still be finishing its calls",
@@ -154,7 +156,24 @@ def ask_service(
     config: Path | None, command: str, arguments: Mapping[str, object] | None = None
 ) -> Any:
     """The running service's answer to a command on its control socket."""
-    return control_client.ask(service_place(config).data_dir, command, arguments)
+    data_dir = service_place(config).data_dir
+    with naming_config(config):
+        return control_client.ask(data_dir, command, arguments)
+
+
+@contextmanager
+def naming_config(config: Path | None) -> Iterator[None]:
+    """Add to `NotRunning` which config the data directory is from: another terminal may lack the
+    variables of the one that started the service."""
+    try:
+        yield
+    except control_client.NotRunning as error:
+        error.add_note(f"data_dir is from {sought(find_file(config, os.environ))}")
+        error.add_note(
+            "set here the config that the service was started with: export NEXUS_CONFIG=FILE; to"
+            " start one: nexus start"
+        )
+        raise
 
 
 def _kept(data_dir: Path) -> int:

@@ -15,7 +15,9 @@ from nexus_actors.doctor.check import Check, Connected, Installation, aside
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.monitoring.reading import connections_of
+from nexus_actors.operations.control_client import pid_on_other_database
 from nexus_actors.operations.instance import running_pid
+from nexus_actors.settings.url_source import sought_url
 from nexus_actors.storage.postgres.connection import fetch, open_postgres
 from nexus_actors.storage.postgres.database import BESIDE_POOL
 from nexus_actors.storage.postgres.embedded import embedded_url
@@ -61,6 +63,10 @@ def url_of(at: Installation) -> str | NotChecked:
     if running_pid(at.data_dir) is None:
         why = "it is the service's own PostgreSQL, which runs while the service does"
         return NotChecked(why, "nexus start; or give [database] url")
+    if (pid := pid_on_other_database(at.data_dir)) is not None:
+        why = f"the service here (pid {pid}) uses a database that is not known here"
+        fix = "run nexus doctor in the service's environment, or export DATABASE_URL=URL"
+        return NotChecked(f"{why}; {sought_url(settings)}", fix)
     return embedded_url(at.data_dir)
 
 

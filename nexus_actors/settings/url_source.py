@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nexus_actors.config_file import sought
 from nexus_actors.settings.database_url import EXAMPLE, bad_url
 from nexus_actors.settings.mistakes import HIDDEN, Mistake, Notes, mask_url
+from nexus_actors.settings.model import Settings
 from nexus_actors.settings.secret_files import read_secret
 
 URL_VARIABLES: Final = ("SHARED_QUEUE_DB_URL", "DATABASE_URL")
@@ -37,6 +39,15 @@ def choose_url(
     Ecto's scheme is PostgreSQL's here.
     """
     _choose("database", database, lambda: _of_environment(environ, notes), environ, notes, sources)
+
+
+def sought_url(settings: Settings) -> str:
+    """Where a URL was looked for and not found, for messages."""
+    variables = ", ".join((*URL_VARIABLES, FILE_VARIABLE))
+    return (
+        f"no database URL is set: not in {variables}, nor as [database] url or url_file; settings"
+        f" are from {sought(settings.file)}"
+    )
 
 
 def choose_dashboard_url(

@@ -17,7 +17,13 @@ NO_SERVICE = [("status",), ("tree",), ("stop",), ("ask", "hello"), ("result", "s
 
 @pytest.mark.parametrize("command", NO_SERVICE, ids=lambda command: command[0])
 def test_commands_that_need_a_service(nexus: Nexus, command: tuple[str, ...]) -> None:
-    assert "no service is running" in one_line(nexus.run(*command), 3)
+    done = nexus.run(*command)
+    assert done.returncode == 3, done
+    why, *where, then = done.stderr.splitlines()
+    assert why.startswith(f"nexus: no service is running with data_dir {nexus.data_dir}")
+    assert any(f"from the config {nexus.config}" in line for line in where)
+    assert "NEXUS_CONFIG=FILE" in then
+    assert then.endswith("nexus start")
     assert not nexus.data_dir.exists()
 
 

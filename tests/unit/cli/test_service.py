@@ -3,38 +3,14 @@
 import io
 import json
 import os
-import socket
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from nexus_actors.cli import exit_codes, report
 from nexus_actors.operations.instance import claim_instance
-
-
-@contextmanager
-def answering(folder: Path, answer: object) -> Iterator[list[str]]:
-    """A service that says this once; gives the options that lead to it."""
-    config = folder / "nexus.toml"
-    config.write_text(f"[service]\ndata_dir = {json.dumps(str(folder))}")
-    with socket.socket(socket.AF_UNIX) as server:
-        server.bind(str(folder / "control.sock"))
-        server.listen()
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(1000)
-                connection.sendall(json.dumps({"ok": answer}).encode() + b"\n")
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield ["--config", str(config)]
-        thread.join()
+from tests.unit.cli.answering import answering
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])

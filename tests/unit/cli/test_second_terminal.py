@@ -1,0 +1,75 @@
+"""A terminal that lacks what the service was started with: commands say what they looked for."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nexus_actors.cli import exit_codes, report
+from nexus_actors.operations.instance import claim_instance
+from nexus_actors.settings.url_source import FILE_VARIABLE, URL_VARIABLES
+from tests.unit.cli.answering import answering
+
+REQUEST = {"complexity": "simple", "messages": [{"role": "user", "content": "?"}]}
+ELSEWHERE = {"pid": 7, "state": "ready", "database": "external"}
+VARIABLES = (*URL_VARIABLES, FILE_VARIABLE)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder, and an environment that names no database."""
+    for name in (*VARIABLES, "NEXUS_CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requests.jsonl").write_text(json.dumps(REQUEST))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("dead", "list"),
+        ("enqueue", "requests.jsonl"),
+        ("db", "url"),
+        ("db", "migrate"),
+        ("audit",),
+    ],
+    ids=" ".join,
+)
+def test_no_embedded_server_is_taken_for_the_database_of_a_service_that_uses_another(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claim_instance(tmp_path), answering(tmp_path, ELSEWHERE) as where:
+        assert report.run([*command, *where]) == exit_codes.USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    why, looked, then = err.splitlines()
+    assert "the service (pid 7)" in why
+    assert "uses a database that is not known here" in why
+    assert all(name in looked for name in VARIABLES)
+    assert f"from the config {tmp_path / 'nexus.toml'}" in looked
+    assert "export DATABASE_URL=" in then
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_the_doctor_does_not_advise_to_start_a_server_that_nobody_uses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with claim_instance(tmp_path), answering(tmp_path, ELSEWHERE) as where:
+        report.run(["doctor", "--offline", "--only", "database", *where])
+    out = capsys.readouterr().out
+    assert out.startswith("not checked  database")
+    assert "no database URL is set: not in SHARED_QUEUE_DB_URL, " in out
+    assert "systemctl" not in out
+
+
+@pytest.mark.parametrize("command", ["status", "stop", "tree", "dead list"])
+def test_without_a_service_it_says_which_config_files_were_tried(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report.run(command.split()) == exit_codes.NOT_RUNNING
+    err = capsys.readouterr().err
+    assert "no service is running with data_dir " in err
+    assert "NEXUS_CONFIG is not set, and there is no ./config/nexus.toml" in err
+    assert "export " in err
