@@ -45,12 +45,15 @@ class NoKey:
     type: str
     """The error that the last one was refused with."""
     status_code: int | None
+    names: tuple[str, ...] = ()
+    """Where the keys come from: variables and files. Empty if the provider has none."""
 
     def describe(self, provider: str, now: float) -> str:
         """The reason in our own words: the provider's message may concern another request."""
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
-        return f"every key of provider {provider} is suspended: {self.type}{status}{rest}"
+        named = f" ({', '.join(self.names)})" if self.names else ""
+        return f"every key of provider {provider}{named} is suspended: {self.type}{status}{rest}"
 
 
 @dataclass(frozen=True, slots=True)

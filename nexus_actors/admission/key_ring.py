@@ -140,6 +140,11 @@ class KeyRing:
         """Where the key comes from."""
         return self._keys[place].name
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Where the keys come from."""
+        return tuple(key.name for key in self._keys)
+
     def wait(self, model: str, now: float) -> float:
         """Seconds until some key may be used for the model; 0: now."""
         return max(min(key.wait(model, now) for key in self._keys), 0.0)

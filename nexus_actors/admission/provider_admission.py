@@ -2,8 +2,9 @@
 synchronous, so what one call shows is known before the next one is placed."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import structlog
 import trio
@@ -28,6 +29,12 @@ SUCCESSOR = 0.05
 log = structlog.get_logger("nexus.limits")
 _TAKEN = (400, 404, 413, 422)
 """Statuses that refuse the request itself, which shows that the key was accepted."""
+_SUSPECTED: Final = "the call with the key from {} was refused"
+_REFUSALS: Final[Mapping[str, tuple[str, str]]] = {
+    ErrorType.AUTHENTICATION_FAILED: ("the key from {} was refused", _SUSPECTED),
+    ErrorType.QUOTA_EXCEEDED: ("the quota of the key from {} is used up", _SUSPECTED),
+}
+"""What to say of a key that is at fault, and of one that may be."""
 
 
 class ProviderAdmission:
@@ -198,13 +205,25 @@ class ProviderAdmission:
         self, key: int, failure: ProviderFailure, who: object
     ) -> tuple[ProviderFailure, bool]:
         """What a failed call by `who` says about its key. Returns the failure, with scope `key` if
-        the key is shown to be at fault, and whether the key was already suspended."""
+        the key is shown to be at fault, and with the key's name in its message if it may be; and
+        whether the key was already suspended."""
         if failure.suspects == "key" and self._ring.suspect(key, who):
             failure = replace(failure, scope="key")
         if failure.scope != "key" or failure.type == ErrorType.RATE_LIMITED:
-            return failure, False
+            return self._naming(key, failure), False
         is_new = self._suspend(key, failure)
-        return failure, not is_new
+        return self._naming(key, failure), not is_new
+
+    def _naming(self, key: int, failure: ProviderFailure) -> ProviderFailure:
+        """The failure, with the variable or file that the key is from if it may be the key's fault:
+        whoever reads the dead letter has to know which key to replace."""
+        name = self.key_name(key)
+        words = _REFUSALS.get(failure.type)
+        if words is None or name is None or (failure.scope != "key" and failure.suspects != "key"):
+            return failure
+        sure, unsure = words
+        told = (unsure if failure.suspects == "key" else sure).format(name)
+        return replace(failure, message=f"{told}: {failure.message}")
 
     def _suspend(self, key: int, failure: ProviderFailure) -> bool:
         now = trio.current_time()
@@ -227,6 +246,7 @@ class ProviderAdmission:
                 until=until,
                 type=failure.type,
                 status_code=failure.status_code,
+                names=self._ring.names if self._has_keys else (),
             )
         return is_new
 

@@ -125,6 +125,8 @@ async def test_where_they_are_to_fail_they_do_in_words_of_ours(
             errors = [results[f"request-{n}"]["error"] for n in (1, 2)]
             assert [error["type"] for error in errors] == ["authentication_failed"] * 2
             assert ["canary" in error["message"] for error in errors] == [True, False]
+            assert all(str(tmp_path / "key") in error["message"] for error in errors)
+            assert "secret-key" not in str(errors)
             assert len(server.requests) == 1
 
 
@@ -139,7 +141,10 @@ async def test_who_has_no_time_to_wait_for_a_key_ends_so(database_url: str, tmp_
             await service.stored(2)
             errors = [it["error"] for it in await service.sql.results()]
             assert {error["type"] for error in errors} == {"authentication_failed"}
-            assert all("key" in it["message"] and "canary" not in it["message"] for it in errors)
+            for it in errors:
+                own_call = it["message"].startswith("the key from ")
+                assert own_call or it["message"].startswith("every key of provider http (")
+                assert own_call or "canary" not in it["message"]  # what another was told
 
 
 async def test_what_is_throttled_for_ever_ends_and_holds_nobody_on_its_own_count(

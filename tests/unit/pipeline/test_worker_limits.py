@@ -200,13 +200,39 @@ async def test_without_a_key_a_request_waits_and_loses_no_attempt(
         refused = b.gates.no_key("p", trio.current_time())
         assert refused is not None
         assert refused.describe("p", refused.until - 7) == (
-            "every key of provider p is suspended: authentication_failed (HTTP 401), for 7 s more"
+            "every key of provider p (A) is suspended: authentication_failed (HTTP 401), for 7 s"
+            " more"
         )
         await trio.sleep(60)
         b.give(one)
         await b.finished.receive()
         assert one.outcome == ANSWER
         assert b.gates.refused == {}
+
+
+REFUSALS = [
+    ({}, "the key from A was refused: "),
+    ({"type": "quota_exceeded", "status_code": 429}, "the quota of the key from A is used up: "),
+    (
+        {"scope": "request", "suspects": "key", "status_code": 403},
+        "the call with the key from A was refused: ",
+    ),
+    ({"type": "model_unavailable", "scope": "request", "status_code": 403}, ""),
+]
+
+
+@pytest.mark.parametrize(("how", "told"), REFUSALS)
+@pytest.mark.parametrize("keys", [["A"], []], ids=["key", "none"])
+async def test_a_refusal_names_the_variable_or_file_of_a_key_that_may_be_at_fault(
+    autojump_clock: Any, how: dict[str, Any], told: str, keys: list[str]
+) -> None:
+    no = failure(**{**AUTH, **how}, message="HTTP: said the provider")
+    async with bench(no, keys=keys, holds=False) as b:
+        b.give(one := job())
+        await b.finished.receive()
+        assert isinstance(one.outcome, Failure)
+        expected = f"{told if keys else ''}HTTP: said the provider"
+        assert one.outcome.message == one.attempts[-1].error == expected
 
 
 PERHAPS = {
@@ -235,7 +261,7 @@ async def test_a_key_is_suspended_by_the_second_request_in_a_row_not_by_one(
         last = ended[-1]
         assert isinstance(last, Failure)
         assert "of one request only" not in last.message
-        assert last.message.startswith("every key of provider p is suspended: authent")
+        assert last.message.startswith("every key of provider p (A) is suspended: authent")
 
 
 async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_clock: Any) -> None:
