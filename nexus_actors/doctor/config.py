@@ -12,7 +12,7 @@ from nexus_actors.doctor.check import Check, Configured, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.settings import Settings, SettingsErrors
 from nexus_actors.settings.database_url import exposed_password
-from nexus_actors.settings.reach import echo_warning, gap_warning
+from nexus_actors.settings.reach import echo_warning, gap_warning, left_out_warning
 
 DISTRIBUTION: Final = "nexus-actors"
 _INSTALL: Final = "make setup, or: pip install --require-hashes -r requirements.lock"
@@ -52,8 +52,7 @@ def _source(settings: Settings) -> str:
 
 def _warnings(settings: Settings) -> Iterator[Finding]:
     """Warnings that no other check reports."""
-    elsewhere = {it.warning for it in settings.left_out.values()}
-    elsewhere.add(gap_warning(settings.routes) or "")
+    elsewhere = {left_out_warning(settings.left_out), gap_warning(settings.routes)}
     for warning in settings.warnings:
         if warning not in elsewhere:
             fix = f"correct it in {settings.file or 'the environment'}; then nexus config check"

@@ -1,6 +1,6 @@
 """Checks of the configured keys, and of what the providers say about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import trio
@@ -23,8 +23,11 @@ _LEFT_OUT: Final = "it is left out: what is for it goes to the route's next mode
 
 def look_at_keys(at: Installation) -> Sequence[Finding]:
     """Check that each provider has the keys that its table names. Calls nothing."""
-    findings: list[Finding] = [_present(it) for it in at.settings.providers.values()]
-    return findings + [_absent(at.settings, it) for it in at.settings.left_out.values()]
+    told: list[Finding] = [_present(it) for it in at.settings.providers.values()]
+    by_cause: dict[tuple[str, bool], list[LeftOut]] = {}
+    for it in at.settings.left_out.values():
+        by_cause.setdefault(_cause(it), []).append(it)
+    return told + [_absent(at.settings, them) for them in by_cause.values()]
 
 
 def _present(provider: Provider) -> Finding:
@@ -32,22 +35,35 @@ def _present(provider: Provider) -> Finding:
     return Ok(names or "needs none", subject=provider.name)
 
 
-def _absent(settings: Settings, left_out: LeftOut) -> Finding:
-    name, why = left_out.name, left_out.why
-    fix = _fix_of_key(name, why)
-    if left_out.wrong_keys:
-        return Wrong(why, _LEFT_OUT, fix, subject=name)
-    if any(it.startswith(f"providers.{name}.") for it in settings.sources) or _is_named(
-        settings, name
+def _cause(left_out: LeftOut) -> tuple[str, bool]:
+    """What one finding is about: several providers may lack the same key."""
+    return left_out.why, bool(left_out.wrong_keys)
+
+
+def _absent(settings: Settings, left_out: Sequence[LeftOut]) -> Finding:
+    """A finding about providers that are left out for the same cause."""
+    why, is_wrong = _cause(left_out[0])
+    names = [it.name for it in left_out]
+    subject = ", ".join(names)
+    fix = _fix_of_key(names[0], why)
+    lost = "; ".join(_lost(settings, names))
+    leads_to = f"it is left out: {lost}" if lost else _LEFT_OUT
+    if is_wrong:
+        return Wrong(why, leads_to, fix, subject=subject)
+    if lost or any(
+        it.startswith(f"providers.{name}.") for it in settings.sources for name in names
     ):
-        return Advice(why, _LEFT_OUT, fix, subject=name)
-    return Ok(f"built in, in no file of yours, and left out: {why}", subject=name)
+        return Advice(why, leads_to, fix, subject=subject)
+    return Ok(f"built in, in no file of yours, and left out: {why}", subject=subject)
 
 
-def _is_named(settings: Settings, provider: str) -> bool:
-    """Whether a route in the config file names the provider."""
-    own = "routes" in settings.sources
-    return own and any(ref.provider == provider for it in settings.routes for ref in it.models)
+def _lost(settings: Settings, providers: Sequence[str]) -> Iterator[str]:
+    """What the routes do without. Only the file's own routes: few installations have keys for all
+    built-in ones."""
+    for index, route in enumerate(settings.routes if "routes" in settings.sources else ()):
+        lost = [str(ref) for ref in route.models if ref.provider in providers]
+        if lost:
+            yield f"routes[{index}] does without {', '.join(lost)}"
 
 
 def _fix_of_key(provider: str, why: str) -> str:

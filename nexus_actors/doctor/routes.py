@@ -11,9 +11,10 @@ from nexus_actors.settings.reach import gap_warning
 
 
 def look_at_routes(at: Installation) -> Sequence[Finding]:
-    """Check for requests that match no route, and for models in routes that cannot be reached."""
+    """Check for requests that match no route, and for misspelt models. What routes lose by a missing
+    key is the consequence of one finding of `keys`."""
     settings = at.settings
-    findings = [*_gaps(settings), *_left_out(settings), *_misspelt(settings)]
+    findings = [*_gaps(settings), *_misspelt(settings)]
     where = "in the file" if "routes" in settings.sources else "built in"
     count = len(settings.routes)
     return findings or [
@@ -26,20 +27,6 @@ def _gaps(settings: Settings) -> Iterator[Finding]:
         cause, _, leads_to = gap.partition(": ")
         fix = 'a last route for the rest: [[routes]] complexity = "*", task_type = "*", models = …'
         yield Advice(cause, leads_to, fix)
-
-
-def _left_out(settings: Settings) -> Iterator[Finding]:
-    """Only for the file's own routes: few installations have keys for all built-in ones."""
-    for index, route in enumerate(settings.routes if "routes" in settings.sources else ()):
-        lost = [it for it in route.models if it.provider in settings.left_out]
-        if not lost:
-            continue
-        why = "; ".join(dict.fromkeys(settings.left_out[it.provider].warning for it in lost))
-        yield Advice(
-            f"routes[{index}] does without {', '.join(map(str, lost))}: {why}",
-            f"its requests go to {len(route.models) - len(lost)} of {len(route.models)} models",
-            "see the check keys; or take them out of the route",
-        )
 
 
 def _misspelt(settings: Settings) -> Iterator[Finding]:

@@ -349,11 +349,6 @@ class LeftOut:
     wrong_keys: tuple[tuple[str, str], ...] = ()
     """Those that are set and are none: the variable or file, and what is wrong with it."""
 
-    @property
-    def warning(self) -> str:
-        """The warning of it."""
-        return f"provider {self.name} is left out: {self.why}"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

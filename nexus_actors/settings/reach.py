@@ -61,7 +61,8 @@ def read_reach(
         if routes is not None:  # what they reach is wrong whatever else is
             _check_served(reach, False, environ, notes)
         return reach
-    notes.warnings += [it.warning for it in left_out.values()]
+    if left_out:
+        notes.warnings.append(left_out_warning(left_out))
     _check_served(reach, routes is None, environ, notes)
     _check_coverage(route_list, notes)
     return reach
@@ -102,6 +103,13 @@ def echo_warning(left_out: Mapping[str, LeftOut]) -> str:
         f"no provider has a key ({why}): {defaults.ECHO} serves every route, "
         "so every answer only repeats its question"
     )
+
+
+def left_out_warning(left_out: Mapping[str, LeftOut]) -> str:
+    """One warning for all of them: several providers may lack the same key."""
+    which, verb = ("providers", "are") if len(left_out) > 1 else ("provider", "is")
+    why = "; ".join(dict.fromkeys(it.why for it in left_out.values()))
+    return f"{which} {', '.join(left_out)} {verb} left out: {why}"
 
 
 def _echo_reach(left_out: dict[str, LeftOut], environ: Mapping[str, str], notes: Notes) -> Reach:

@@ -65,12 +65,9 @@ async def test_what_no_route_takes_is_told(house: House) -> None:
     assert_result(await house.find("config"), "ok", "valid")
 
 
-async def test_routes_that_do_without_a_model_and_names_that_are_misspelt_are_told(
-    house: House,
-) -> None:
+async def test_names_that_are_misspelt_are_told(house: House) -> None:
     house.configure('[[routes]]\nmodels = ["openai/gpt-6.1-soll", "anthropic/claude-sonnet-5-5"]\n')
-    left_out, misspelt = await house.look("routes", environ={"OPENAI_API_KEY": KEY})
-    assert_result(left_out, "advice", "does without anthropic/claude-sonnet-5-5", "the check keys")
+    (misspelt,) = await house.look("routes", environ={"OPENAI_API_KEY": KEY})
     assert_result(misspelt, "advice", "openai/gpt-6.1-soll", "did you mean openai/gpt-6.1-sol?")
 
 
@@ -101,6 +98,23 @@ async def test_keys_that_lack_or_are_none_are_told_without_a_character_of_them(
     beside = house.file.parent / "credentials/groq"
     assert_result(told["groq"], "advice", "no such file", f"install -m 600 /dev/stdin {beside}")
     assert KEY not in repr(found)
+
+
+async def test_one_missing_key_is_one_piece_of_advice_that_names_every_route(house: House) -> None:
+    house.configure(
+        '[providers.work]\nkind = "openai"\napi_key_env = "OPENAI_API_KEY"\n'
+        '[providers.e]\nkind = "echo"\n'
+        '[[routes]]\ncomplexity = "complex"\nmodels = ["openai/gpt-5", "work/gpt-5", "e/m"]\n'
+        '[[routes]]\nmodels = ["work/gpt-5-mini", "e/m"]\n'
+    )
+    found = await house.look("config", "keys", "routes", environ={})
+    (told,) = [it for it in found if it.verdict != "ok"]
+    assert_result(told, "advice", "OPENAI_API_KEY is not set", "set OPENAI_API_KEY where")
+    assert told.finding.subject == "openai, work"
+    assert told.leads_to == (
+        "it is left out: routes[0] does without openai/gpt-5, work/gpt-5; routes[1] does without"
+        " work/gpt-5-mini"
+    )
 
 
 async def test_a_built_in_provider_without_a_key_is_no_fault(house: House) -> None:

@@ -55,7 +55,9 @@ def test_the_key_of_any_one_provider_serves_every_built_in_route(key: str) -> No
     (name,) = settings.providers
     assert all(name in {ref.provider for ref in route.models} for route in settings.routes)
     assert len(settings.left_out) == 3
-    assert len([warning for warning in settings.warnings if "is left out" in warning]) == 3
+    (warning,) = [it for it in settings.warnings if "left out" in it]
+    assert warning.startswith(f"providers {', '.join(settings.left_out)} are left out: ")
+    assert warning.count(" is not set") == 3
 
 
 def test_with_every_key_nothing_is_left_out_or_warned_of() -> None:
