@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -21,17 +21,8 @@ if TYPE_CHECKING:
 config = App(name="config", help="Check or show the configuration.", help_format="plaintext")
 
 
-_SECTIONS: Final = (
-    "service",
-    "database",
-    "queue",
-    "result_poller",
-    "supervision",
-    "security",
-    "requests",
-    "retention",
-    "tracing",
-)
+_OTHERWISE: Final = ("budgets", "providers", "left_out", "sources")
+"""What `masked` has beside the sections."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -111,9 +102,11 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
     """The masked settings in the form of a config file."""
     sources: Mapping[str, str] = shown["sources"]
     yield f"# {shown['file'] or 'built-in defaults'}"
-    for section in _SECTIONS:
+    for section, table in shown.items():
+        if section in _OTHERWISE or not isinstance(table, Mapping):
+            continue
         yield from ("", f"[{section}]")
-        for name, value in shown[section].items():
+        for name, value in table.items():
             source = sources.get(f"{section}.{name}", "default")
             if value is None:  # a comment, since TOML has no null
                 yield f"{f'# {name}':<48} # {source}"
@@ -130,7 +123,13 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
             yield f"# key: {table['api_key']}"
     for name, why in shown["left_out"].items():
         yield from ("", f"# [providers.{name}] is left out: {why}")
-    for route in shown["routes"]:
+    yield from _routes(shown["routes"], sources)
+
+
+def _routes(routes: Sequence[Mapping[str, Any]], sources: Mapping[str, str]) -> Iterator[str]:
+    if "routes" in sources:
+        yield from ("", "# All built-in routes are replaced by these:")
+    for route in routes:
         yield from ("", f"[[routes]]  # {sources.get('routes', 'default')}")
         yield from _lines(route)
 

@@ -1,11 +1,15 @@
 """The warnings of `nexus config check`, and where `config show` says that values come from."""
 
+import dataclasses
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from nexus_actors.cli import report
+from nexus_actors.settings import Settings, load_settings
+from nexus_actors.settings.section import Section
 
 
 @pytest.fixture
@@ -84,5 +88,33 @@ def test_every_value_is_shown_with_its_source(
         "dollars = 7.0 # file",
         'per = "day" # default',
         "[[routes]] # file",
+        "# All built-in routes are replaced by these:",
     ):
         assert line in shown
+    config.write_text("")
+    report.run(["config", "show", "--config", str(config)])
+    assert "replaced" not in capsys.readouterr().out
+
+
+def test_no_section_is_left_out_and_no_secret_is_shown(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (token := config.with_name("joe")).write_text("canary-0123456789abcdef")
+    token.chmod(0o600)
+    config.write_text(
+        "[admin]\nlisten = '127.0.0.1:9999'\n[dashboard]\nurl = 'postgresql://u:hunter2@h/d'\n"
+        f"[dashboard.tokens.joe]\nrole = 'read'\ntoken_file = '{token}'\n"
+    )
+    assert report.run(["config", "show", "--config", str(config)]) == 0
+    out = capsys.readouterr().out
+    shown = tomllib.loads(out)
+    settings = load_settings(config, os.environ)
+    assert isinstance(settings, Settings)
+    sections = {it.name: getattr(settings, it.name) for it in dataclasses.fields(settings)}
+    names = {name for name, it in sections.items() if isinstance(it, Section)}
+    assert names > {"admin", "dashboard"}
+    assert names <= shown.keys()
+    assert shown["admin"]["listen"] == "127.0.0.1:9999"
+    assert shown["dashboard"]["tokens"] == {"joe": {"role": "read", "token_file": str(token)}}
+    assert "hunter2" not in out
+    assert "canary" not in out
