@@ -159,10 +159,13 @@ def _forgotten(row: Mapping[str, Any]) -> Advice:
     why = f" ({row['why']})" if row["why"] else ""
     since = f"{row['seconds'] / 86_400:.0f} days"
     done = "drained" if row["action"] == "drain" else "paused"
+    one_node = row["action"] == "pause" and row["node"] != "*"
+    on = f" on node {row['node']}" if one_node else ""
+    option = f" --node {row['node']}" if one_node else ""
     return Advice(
-        f"{what} {name} is {done} for {since}, by {row['by']}{why}",
+        f"{what} {name} is {done}{on} for {since}, by {row['by']}{why}",
         "its requests wait, over every restart, until somebody ends it",
-        f"nexus resume {what} {name}",
+        f"nexus resume {what} {name}{option}",
     )
 
 

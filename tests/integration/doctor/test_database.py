@@ -232,6 +232,27 @@ async def test_a_service_that_is_draining_here_is_named(house: House, database_u
     assert_result(told, "ok", f"nexus@here, the service here (pid {pid}), is draining: 3 requests")
 
 
+async def test_a_queue_that_is_paused_for_days_is_told_once(
+    house: House, database_url: str
+) -> None:
+    house.configure(url=database_url)
+    await execute(
+        database_url,
+        "INSERT INTO nexus.control (action, subject, name, node, by, since) VALUES"
+        " ('pause', 'queue', 'ai_requests', '*', 'joe', now() - interval '2 days'),"
+        " ('pause', 'queue', 'other', '*', 'joe', now() - interval '2 days'),"
+        " ('pause', 'queue', 'ai_requests', 'host-3', 'joe', now() - interval '2 days')",
+    )
+    found = await house.look("queue", "pauses")
+    told = [it for it in found if it.verdict == "advice"]
+    assert [it.check for it in told] == ["queue", "pauses", "pauses"]
+    assert_told(told[0], "advice", "ai_requests is paused by joe", "nexus resume queue ai_requests")
+    assert {it.fix for it in told[1:]} == {
+        "nexus resume queue other",
+        "nexus resume queue ai_requests --node host-3",
+    }
+
+
 _KINDS = ("service", "producer", "operator")
 
 
