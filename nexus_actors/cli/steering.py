@@ -26,6 +26,8 @@ WHERE l.action = $1 AND l.subject = $2 AND l.name = $3 AND l.node = $4
 ORDER BY l.number DESC
 LIMIT 1
 """
+_KNOWN: Final = {"provider": "known_providers", "queue": "known_queues"}
+"""The statements that list the names that can be meant, whatever this config has."""
 Subject = Literal["queue", "provider", "model", "agent", "node"]
 Level = Literal["debug", "info", "warning", "error", "critical", "default"]
 Until = Annotated[
@@ -75,13 +77,14 @@ def pause(
     Example: nexus pause provider openai --until 2h --why "incident 4711"
     Example: nexus pause model gpt-5 --fallback
     Example: nexus pause queue
-    Exit codes: 0 done; 2 no such node or queue, or a wrong value; 4 the database refuses.
+    Exit codes: 0 done; 2 no such node, or a wrong value; 4 the database refuses; 5 nobody knows the
+    provider or queue.
     """
     if subject is None:
         raise _which("pause")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    _warn(settings, subject, named)
+    _check_known(settings, subject, named)
     rows = call_as_operator(
         settings,
         "SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).*",
@@ -107,13 +110,14 @@ def resume(
     """End a pause or a drain: what waits continues at once.
 
     Example: nexus resume provider openai
-    Exit codes: 0 done, also if nothing was paused, which is said; 2 no such node or queue; 4 the
-    database refuses.
+    Exit codes: 0 done, also if nothing was paused, which is said; 2 no such node; 4 the database
+    refuses; 5 nobody knows the provider or queue.
     """
     if subject is None:
         raise _which("resume")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
+    _check_known(settings, subject, named)
     rows = call_as_operator(
         settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node
     )
@@ -145,10 +149,11 @@ def scale(
 
     Example: nexus scale openai 64 --until 18:00
     Example: nexus scale openai default
-    Exit codes: 0 done; 2 a wrong number, or no such node; 4 the database refuses.
+    Exit codes: 0 done; 2 a wrong number, or no such node; 4 the database refuses; 5 nobody knows
+    the provider.
     """
     settings = read_settings(config)
-    _warn(settings, "provider", provider)
+    _check_known(settings, "provider", provider)
     if calls != "default" and not (calls.isascii() and calls.isdecimal()):
         raise CommandError(f"expected a number of calls or default, not {calls}", exit_codes.USAGE)
     count = None if calls == "default" else int(calls)
@@ -255,11 +260,24 @@ def _this_node(settings: "Settings") -> str:
         ) from error
 
 
-def _warn(settings: "Settings", subject: str, name: str | None) -> None:
-    """Warn if this config lacks the name. It is stored all the same: another node may have it."""
-    known = {*settings.providers, *settings.left_out}
-    if subject == "provider" and name not in known:
-        note(f"this config has no provider {name}; it has: {', '.join(sorted(known))}")
+def _check_known(settings: "Settings", subject: str, name: str | None) -> None:
+    """Raise CommandError for a provider or a queue that nobody knows: it was misspelt, and no node
+    would obey the order. Models and agents may have any name."""
+    if not name or subject not in _KNOWN:
+        return
+    from nexus_actors.settings.suggestions import nearest
+    from nexus_actors.storage.postgres.sql import read
+
+    known = {str(row["name"]) for row in ask(settings, read("queries", _KNOWN[subject]))}
+    if subject == "provider":
+        known |= {*settings.providers, *settings.left_out}
+    if name in known:
+        return
+    close = nearest(name, known)
+    hint = f"; did you mean {close}?" if close else ""
+    told = f"there is no {subject} {name}, here or on any node{hint}"
+    listed = ", ".join(sorted(known)) or "none"
+    raise CommandError(f"{told} (known: {listed})", exit_codes.TIMED_OUT)
 
 
 def _tell(

@@ -1,6 +1,7 @@
 """An operator steers a running service from the terminal, with the rights of their role alone."""
 
-from tests.acceptance.nexus import Inside, Nexus, Service, query, send, value, wait_for
+from nexus_actors.cli import exit_codes
+from tests.acceptance.nexus import Inside, Nexus, Service, one_line, query, send, value, wait_for
 
 PROVIDERS = """
 [providers.echo]
@@ -24,7 +25,7 @@ def test_what_an_operator_says_is_obeyed_and_every_command_says_what_it_did(
     service.wait_ready()
     nexus.configure(PROVIDERS, url=operator_url)
     it_pauses_and_says_who_waits_for_what(inside, service, producer_url, database_url)
-    it_scales_and_sets_the_log_level(inside, service)
+    it_scales_and_sets_the_log_level(inside, service, database_url)
     it_drains_over_a_restart(inside, service, (service_url, operator_url), database_url)
     it_refuses_what_makes_no_sense(inside)
     by = {row["by"].split("@")[0] for row in query(database_url, "TABLE nexus.control_log")}
@@ -70,7 +71,7 @@ def it_pauses_and_says_who_waits_for_what(
     wait_for(lambda: value(database_url, STORED) == 4, "results")
 
 
-def it_scales_and_sets_the_log_level(nexus: Inside, service: Service) -> None:
+def it_scales_and_sets_the_log_level(nexus: Inside, service: Service, owner_url: str) -> None:
     def workers() -> int:
         return int(service.status()["providers"]["echo"]["workers"])
 
@@ -78,13 +79,33 @@ def it_scales_and_sets_the_log_level(nexus: Inside, service: Service) -> None:
     wait_for(lambda: workers() == 5, "five workers")
     assert nexus.run("scale", "echo", "default").stdout == "provider echo: as the config says\n"
     wait_for(lambda: workers() == 3, "three workers")
-    unknown = nexus.run("scale", "ehco", "5", "--until", "1s")
-    assert unknown.returncode == 0
-    assert "no provider ehco" in unknown.stderr
-    assert nexus.run("resume", "provider", "ehco").returncode == 0
-    assert nexus.run("scale", "ehco", "default").returncode == 0
+    for words in (
+        ["scale", "ehco", "5"],
+        ["scale", "ehco", "default"],
+        ["pause", "provider", "ehco"],
+        ["resume", "provider", "ehco"],
+    ):
+        told = one_line(nexus.run(*words), exit_codes.TIMED_OUT)
+        assert told.startswith(
+            "nexus: there is no provider ehco, here or on any node; did you mean"
+        )
+        assert told.endswith("did you mean echo? (known: echo)")
+    an_order_for_another_nodes_provider_is_taken(nexus, owner_url)
     assert nexus.json("log-level", "debug", "--until", "1h")["value"] == "debug"
     assert nexus.run("log-level", "default").stdout == "log level: as the config says\n"
+
+
+def an_order_for_another_nodes_provider_is_taken(nexus: Inside, owner_url: str) -> None:
+    """Also one for a provider that no node has any more, as long as an order for it is in force."""
+    query(
+        owner_url,
+        "INSERT INTO nexus.nodes SELECT (jsonb_populate_record(n, jsonb_build_object('node',"
+        " 'other', 'concurrency', '{\"theirs\": 8}'::jsonb))).* FROM nexus.nodes AS n",
+    )
+    assert nexus.json("pause", "provider", "theirs")["name"] == "theirs"
+    query(owner_url, "DELETE FROM nexus.nodes WHERE node = 'other'")
+    assert nexus.json("resume", "provider", "theirs") == {"resumed": 1}
+    assert nexus.run("resume", "provider", "theirs").returncode == exit_codes.TIMED_OUT
 
 
 def it_drains_over_a_restart(
@@ -109,9 +130,10 @@ def it_drains_over_a_restart(
 
 
 def it_refuses_what_makes_no_sense(nexus: Inside) -> None:
+    no_queue = one_line(nexus.run("pause", "queue", "no-such"), exit_codes.TIMED_OUT)
+    assert "no queue no-such, here or on any node (known: ai_requests)" in no_queue
     for words, told in (
         (["pause", "provider"], "nexus"),
-        (["pause", "queue", "no-such"], "one queue of: ai_requests"),
         (["pause", "agent", "a", "--fallback"], "expected fallback with a provider or a model"),
         (["pause", "agent", "a", "--until", "soon"], "expected a duration"),
         (["pause", "agent", "a", "--node", "nobody"], "there is no node"),
