@@ -33,7 +33,11 @@ class CommandError(Exception):
         self.details = tuple(details)
 
 
-_NUMBERS: Final[Mapping[type | None, str]] = {int: "a whole number", float: "a number"}
+_NUMBERS: Final[Mapping[type | None, str]] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
 # A class includes its subclasses; the most specific entry counts.
 _EXIT_CODES: Final = {
     "nexus_actors.admin.listening.ListenError": exit_codes.FAILED,
@@ -85,10 +89,16 @@ def _run(tokens: Sequence[str] | None) -> int:
 
 
 def _misused(error: "CycloptsError") -> str:
-    """What is wrong with a command line. For numbers, cyclopts names Python's types."""
-    from cyclopts import CoercionError
+    """What is wrong with a command line. For numbers, cyclopts names Python's types, and what is
+    left over it calls tokens."""
+    from cyclopts import CoercionError, UnusedCliTokensError
 
     argument = error.argument
+    if isinstance(error, UnusedCliTokensError):
+        command = " ".join(("nexus", *(error.command_chain or ())))
+        left = error.unused_tokens or ()
+        which = "arguments" if len(left) > 1 else "argument"
+        return f"{command}: unexpected {which} {' '.join(left)}; see {command} --help"
     if isinstance(error, CoercionError) and error.token is not None and argument is not None:
         wanted = _NUMBERS.get(error.target_type)
         if wanted is not None:

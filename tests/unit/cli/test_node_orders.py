@@ -78,6 +78,10 @@ def test_a_number_that_no_letter_has_is_wrong_usage(
     [
         (["dead", "retry", "r-12"], 'NUMBER: expected a whole number, found "r-12" (As shown by'),
         (["dead", "retry", "--rate", "x"], '--rate: expected a number, found "x"'),
+        (["status", "--json=maybe"], '--json: expected true or false, found "maybe"'),
+        (["status", "extra"], "nexus status: unexpected argument extra; see nexus status --help\n"),
+        (["dead", "list", "5", "6"], "nexus dead list: unexpected arguments 5 6; see nexus dead"),
+        (["ask", "two", "words"], "nexus ask: unexpected argument words; see nexus ask --help"),
         (["pause"], "which? queue, provider, model, agent or node; everything: nexus pause queue"),
         (["resume"], "which? queue, provider, model, agent or node; everything: nexus resume"),
     ],
