@@ -53,8 +53,11 @@ def pid_on_other_database(data_dir: Path) -> int | None:
         answer = ask(data_dir, "status", {"queues": False})
     except ControlError:
         return None
-    external = isinstance(answer, dict) and answer.get("database") == "external"
-    return answer["pid"] if external else None
+    match answer:
+        case {"pid": int(pid), "database": "external"}:
+            return pid
+        case _:
+            return None
 
 
 def socket_path(data_dir: Path) -> Path:
