@@ -20,9 +20,8 @@ def audit(
 ) -> None:
     """Show what operators have done, newest first.
 
-    Lists pauses and other settings of nexus.control with their end, orders to nodes, edited dead
-    letters, and all actions of the dashboard. nexus dead retry and nexus dead purge are not listed:
-    retry_of in the journal names what was sent again.
+    Lists pauses and other settings of nexus.control with their end, orders to nodes, dead letters
+    that were edited, sent again or deleted, and all actions of the dashboard.
 
     "refused" marks an order that was not carried out. Of one to the service here it is an entry of
     its own; of one to another node it is known for 30 days.

@@ -1,14 +1,14 @@
 """`nexus cancel`: end requests without an answer."""
 
-import sys
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter, validators
 
 from nexus_actors.cli import exit_codes
+from nexus_actors.cli.confirm import confirmed
 from nexus_actors.cli.operator_sql import ask, call_as_operator
-from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
+from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, Yes, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def cancel(
             help="Maximum number of requests.", validator=validators.Number(gte=1, lte=100_000)
         ),
     ] = 10_000,
-    yes: Annotated[
-        bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")
-    ] = False,
+    yes: Yes = False,
     why: Annotated[
         str | None, Parameter(help="The reason; it is in the result and in the dead letter.")
     ] = None,
@@ -138,7 +136,4 @@ def _confirmed(requests: int, running: int) -> bool:
     """Ask the user whether to cancel this many."""
     calls = f", {running} of them in work, whose calls may have been paid" if running else ""
     told = f"{requests} requests are meant{calls}"
-    if not sys.stdin.isatty():
-        raise CommandError(f"{told}; --yes cancels them", exit_codes.USAGE)
-    note(f"{told}. Cancel them? [y/N]")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirmed(told, "Cancel them?", "cancels them")

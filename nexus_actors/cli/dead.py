@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from cyclopts import App, Parameter, validators
 
 from nexus_actors.cli import exit_codes
+from nexus_actors.cli.confirm import confirmed
 from nexus_actors.cli.database import queues_of, running_database
 from nexus_actors.cli.letters import (
     SHOWN,
@@ -19,7 +20,8 @@ from nexus_actors.cli.letters import (
     table_of,
     tell_retried,
 )
-from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, age, read_settings
+from nexus_actors.cli.operator_sql import caller
+from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, Yes, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 from nexus_actors.cli.running import run as run_async
 
@@ -140,6 +142,7 @@ def retry(
     all_: All = False,
     rate: Rate = 20.0,
     same_id: SameId = False,
+    yes: Yes = False,
     config: ConfigPath = None,
     json: AsJson = False,
 ) -> int:
@@ -149,68 +152,84 @@ def retry(
     request gets all its attempts again. A result that `job_results` refused goes back to its queue
     unchanged. Cancelled requests are skipped unless selected by number or with --reason cancelled.
 
-    Letters that could not be sent stay and do not block others. With --same-id each request keeps
-    its id, unless a success was published under it, and its result replaces the error in
-    `job_results`.
+    Without numbers, the command says how many letters match and asks: their calls are paid for
+    again. Letters that cannot be sent stay, with the reason, and all others are sent. With
+    --same-id each request keeps its id, unless a success was published under it, and its result
+    replaces the error in `job_results`. What is sent is recorded: see nexus audit.
 
-    Example: nexus dead retry --reason timeout --rate 5
-    Exit codes: 0 done; 1 some could not be sent, or do not exist; 5 none of them exists.
+    Example: nexus dead retry 17 18
+    Example: nexus dead retry --reason timeout --rate 5 --yes
+    Exit codes: 0 all were sent; 1 some were not, or do not exist, which is said of each, or you
+    said no; 2 wrong usage; 5 none of them exists.
     """
     if same_id and not read_settings(config).result_poller.enabled:
         told_why = "no result would be superseded in job_results: [result_poller] enabled is false"
         raise CommandError(f"--same-id: {told_why}", exit_codes.USAGE)
+    from nexus_actors.storage.postgres.dead_letters import Retried
+
     which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
     if which.numbers is None and which.reason is None:
         which = replace(which, other_than=CANCELLED)
     told: list[Retried] = []
 
-    def tell(one: "Retried") -> None:
+    def tell(one: Retried) -> None:
         told.append(one)
         tell_retried(one, same_id=same_id, faults_only=json)
 
+    def leave(number: int, why: object) -> None:
+        tell(Retried(number, why_not=str(why)))
+
+    chosen = _run(config, lambda pool, queues: _numbers(pool, queues, which, leave))
+    if (
+        chosen
+        and not (numbers or yes)
+        and not confirmed(
+            f"{len(chosen)} dead letters match, and their calls are paid for again",
+            "Send their requests again?",
+            "sends their requests again",
+        )
+    ):
+        note("nothing is sent")
+        return exit_codes.FAILED
     try:
-        chosen = _run(config, lambda pool, queues: _retry(pool, queues, which, rate, same_id, tell))
+        _run(config, lambda pool, queues: _retry(pool, queues, chosen, rate, same_id, tell))
     finally:
         if json:
             print_json([asdict(one) for one in told])
     done, unknown = sum(one.done for one in told), absent(one.why_not for one in told)
-    check_found(chosen + len(told) - unknown, which, read_settings(config))
+    check_found(len(chosen) + len(told) - unknown, which, read_settings(config))
     for line in outcome_of(told):
         note(line)
     if which.other_than is not None:
         left = len(_find(config, replace(which, reason=CANCELLED, other_than=None)))
         if left:
             note(f"skipped, because they were cancelled: {left} (--reason {CANCELLED})")
-    _tell_limit(chosen, limit)
+    _tell_limit(len(chosen), limit)
     return exit_codes.of_named(done=done, failed=len(told) - done - unknown, unknown=unknown)
 
 
 async def _retry(
     pool: "PostgresPool",
     queues: "Queues",
-    which: "Which",
+    chosen: Sequence[int],
     rate: float,
     same_id: bool,
     tell: "Callable[[Retried], None]",
-) -> int:
-    """Retry one by one, `rate` per second. Returns how many were chosen. Raises StorageError if the
-    database fails."""
+) -> None:
+    """Retry one by one, `rate` per second. Raises StorageError if the database fails."""
+    from nexus_actors.monitoring.recording import Recording, Writing
     from nexus_actors.storage.errors import StorageError
     from nexus_actors.storage.postgres import dead_letters
     from nexus_actors.storage.postgres.errors import is_of_rows
 
-    def leave(number: int, why: object) -> None:
-        tell(dead_letters.Retried(number, why_not=str(why)))
-
-    chosen = await _numbers(pool, queues, which, leave)
+    recording = Recording(Writing(pool), "retry", caller())
     async for number in paced(chosen, rate):
         try:
-            tell(await dead_letters.retry(pool, queues, number, same_id=same_id))
+            tell(await dead_letters.retry(recording, queues, number, same_id=same_id))
         except StorageError as error:
-            leave(number, error)
+            tell(dead_letters.Retried(number, why_not=str(error)))
             if not is_of_rows(error):
                 raise
-    return len(chosen)
 
 
 async def paced(numbers: Sequence[int], rate: float) -> AsyncIterator[int]:
@@ -233,12 +252,18 @@ def purge(
     limit: Limit = 1000,
     newest: Newest = False,
     all_: All = False,
+    yes: Yes = False,
     config: ConfigPath = None,
 ) -> int:
     """Delete dead letters for good, requests included.
 
-    Example: nexus dead purge --older-than 30d
-    Exit codes: 0 done; 1 some could not be deleted, or do not exist; 5 none of them exists.
+    Without numbers, the command says how many letters match and asks. What is deleted is recorded:
+    see nexus audit.
+
+    Example: nexus dead purge 17 18
+    Example: nexus dead purge --older-than 30d --yes
+    Exit codes: 0 done; 1 some could not be deleted, or do not exist, which is said of each, or you
+    said no; 2 wrong usage; 5 none of them exists.
     """
     which = _chosen(numbers, reason, provider, older_than, limit, newest, all_)
     left: list[object] = []
@@ -247,21 +272,35 @@ def purge(
         left.append(why)
         complain(f"dead letter {number} is not deleted: {why}")
 
-    chosen, deleted = _run(config, lambda pool, queues: _purge(pool, queues, which, leave))
+    chosen = _run(config, lambda pool, queues: _numbers(pool, queues, which, leave))
+    if (
+        chosen
+        and not (numbers or yes)
+        and not confirmed(
+            f"{len(chosen)} dead letters match", "Delete them for good?", "deletes them for good"
+        )
+    ):
+        note("nothing is deleted")
+        return exit_codes.FAILED
+    deleted = _run(config, lambda pool, queues: _purge(pool, queues, chosen, leave))
     unknown = absent(left)
-    check_found(chosen + len(left) - unknown, which, read_settings(config))
+    check_found(len(chosen) + len(left) - unknown, which, read_settings(config))
     note(f"deleted: {deleted}")
-    _tell_limit(chosen, limit)
-    return exit_codes.of_named(done=chosen, failed=len(left) - unknown, unknown=unknown)
+    _tell_limit(len(chosen), limit)
+    return exit_codes.of_named(done=len(chosen), failed=len(left) - unknown, unknown=unknown)
 
 
 async def _purge(
-    pool: "PostgresPool", queues: "Queues", which: "Which", leave: Callable[[int, object], None]
-) -> tuple[int, int]:
+    pool: "PostgresPool",
+    queues: "Queues",
+    chosen: Sequence[int],
+    leave: Callable[[int, object], None],
+) -> int:
+    from nexus_actors.monitoring.recording import Recording, Writing
     from nexus_actors.storage.postgres import dead_letters
 
-    chosen = await _numbers(pool, queues, which, leave)
-    return len(chosen), await dead_letters.purge(pool, queues, chosen, leave)
+    recording = Recording(Writing(pool), "purge", caller())
+    return await dead_letters.purge(recording, queues, chosen, leave)
 
 
 async def _numbers(

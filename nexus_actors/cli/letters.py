@@ -168,9 +168,16 @@ def absent(why_not: Iterable[object]) -> int:
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
-    """How many requests were sent again, and how many results were put back, if any."""
+    """How many requests were sent again, how many results were put back, if any, and what becomes
+    of the rest."""
     back = sum(one.put_back for one in told)
     if back < len(told) or not told:
         yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"
     if back:
         yield f"results put back, which job_results may refuse again: {back}"
+    left = sum(not one.done for one in told) - absent(one.why_not for one in told)
+    if left:
+        yield (
+            f"not sent: {left}, each for the reason above; they stay dead letters (nexus dead edit"
+            " NUMBER corrects one, nexus dead purge NUMBER deletes it), hence exit code 1"
+        )

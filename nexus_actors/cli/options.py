@@ -24,6 +24,7 @@ ConfigPath = Annotated[
 AsJson = Annotated[
     bool, Parameter(name="--json", negative="", help="Print JSON on standard output.")
 ]
+Yes = Annotated[bool, Parameter(name="--yes", negative="", help="Do not ask for confirmation.")]
 OlderThan = Annotated[str | None, Parameter(help="An age: 90s, 30m, 12h or 7d.")]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

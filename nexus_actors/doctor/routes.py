@@ -11,8 +11,8 @@ from nexus_actors.settings.reach import gap_warning
 
 
 def look_at_routes(at: Installation) -> Sequence[Finding]:
-    """Check for requests that match no route, and for misspelt models. What routes lose by a missing
-    key is the consequence of one finding of `keys`."""
+    """Check for requests that match no route, and for misspelt models. What routes lose by a
+    missing key is in the finding of `keys`."""
     settings = at.settings
     findings = [*_gaps(settings), *_misspelt(settings)]
     where = "in the file" if "routes" in settings.sources else "built in"

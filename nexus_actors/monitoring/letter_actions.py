@@ -1,11 +1,9 @@
 """Actions on dead letters, one or all of a kind: send again, edit, delete."""
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Concatenate, Final, ParamSpec, Self, TypeVar
+from typing import Final, Self
 
-import asyncpg
 import msgspec
 import trio
 
@@ -18,22 +16,18 @@ from nexus_actors.monitoring.command_text import (
     sql_value,
 )
 from nexus_actors.monitoring.letter_statements import (
-    MOST_NUMBERS,
     chosen_letters,
     of_chosen,
     put_back,
     send_again,
 )
 from nexus_actors.monitoring.reading import Looking, Reader
+from nexus_actors.monitoring.recording import Recording
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres import dead_letters
-from nexus_actors.storage.postgres.connection import Connection
 from nexus_actors.storage.postgres.dead_letters import RESULT, DeadLetter, Retried, Which
 from nexus_actors.storage.postgres.errors import is_of_rows
 from nexus_actors.storage.postgres.sql import Queues
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 AT_ONCE: Final = 500
 """The most letters of one action."""
@@ -42,55 +36,6 @@ SEARCH_TIMEOUT: Final = 20.0
 _LONGEST_IN_SQL: Final = 4_000
 """The longest request, in characters, that is written into the statement itself."""
 _MOST_REASONS: Final = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """The reader in the form that `dead_letters` takes. What it changes is recorded in nexus.audit,
-    in the same transaction."""
-
-    reader: Reader
-    action: str
-    by: str
-
-    async def run(
-        self,
-        operation: Callable[Concatenate[Connection, P], Awaitable[T]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> T:
-        """See `Reader.writing`."""
-
-        async def recorded(connection: Connection) -> T:
-            found = await operation(connection, *args, **kwargs)
-            detail = _done(found, args)
-            if detail is not None:
-                subject = f"letter {detail['letters'][0]}"
-                if len(detail["letters"]) > 1:
-                    subject = f"{len(detail['letters'])} letters"
-                text = json.dumps({**detail, "letters": detail["letters"][:MOST_NUMBERS]})
-                await connection.execute(
-                    "SELECT nexus.record($1, $2, $3::text::jsonb, $4)",
-                    *(self.action, subject, text, self.by),
-                )
-            return found
-
-        return await self.reader.writing(recorded)
-
-
-def _done(found: object, args: Sequence[object]) -> dict[str, Any] | None:
-    """What a statement has done, read from its result; None: nothing."""
-    if not isinstance(found, asyncpg.Record):
-        return None
-    chosen = args[1]
-    if "is_sent" in found.keys():  # noqa: SIM118 - a record is searched by its values
-        if not found["is_sent"]:
-            return None
-        told = {it: found[it] for it in ("request_id", "new_id") if found.get(it) is not None}
-        return {"letters": [chosen], **told}
-    if "count" in found.keys() and isinstance(chosen, list) and found["count"]:  # noqa: SIM118
-        return {"letters": chosen[:AT_ONCE], "deleted": found["count"]}
-    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

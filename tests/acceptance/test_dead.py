@@ -1,5 +1,6 @@
 """Dead letters as an operator meets them."""
 
+import getpass
 import json
 import re
 
@@ -74,7 +75,7 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
     service.process.terminate()
     assert service.wait() == 0
     nexus.start().wait_ready()
-    sent = inside.json("dead", "retry", "--provider", "broken")
+    sent = inside.json("dead", "retry", "--provider", "broken", "--yes")
     new = {row["request_id"]: row["new_id"] for row in sent}
     assert set(new) == {"first", "wrapped"}
     assert all(re.fullmatch(f"{name}~[0-9a-f]{{32}}", it) for name, it in new.items())
@@ -109,6 +110,7 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
         assert inside.run("dead", act, gone, "--reason", "timeuot").returncode == 2
     some = inside.run("dead", "retry", "404", gone, str(without_id))
     assert some.returncode == 1
+    assert "sent again: 0 of 3\nnot sent: 1, each for the reason above; " in some.stderr
     for number in ("404", gone):
         assert f"dead letter {number} is not sent: there is no such letter\n" in some.stderr
     assert str(without_id) in one_line(inside.run("dead", "retry", str(without_id)), 1)
@@ -116,7 +118,25 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
     assert some.returncode == 1
     told = "nexus: dead letter 404 is not deleted: there is no such letter\ndeleted: 1\n"
     assert some.stderr == told
-    assert "deleted: 1" in inside.run("dead", "purge", "--all").stderr
+    it_asks_before_it_acts_on_all(inside)
+    assert "deleted: 1" in inside.run("dead", "purge", "--all", "--yes").stderr
     assert inside.json("dead", "list") == []
     assert inside.run("dead", "list").stdout == "there are no dead letters\n"
     assert "expected 90s" in one_line(inside.run("dead", "list", "--older-than", "soon"), 2)
+    acts = [(it["action"], it["subject"], it["detail"]) for it in inside.json("audit")]
+    first = {"letters": [letters["first"]["number"]], "request_id": "first", "new_id": new["first"]}
+    assert ("retry", f"letter {letters['first']['number']}", first) in acts
+    for number in (without_id, letters["wrong"]["number"]):
+        assert ("purge", f"letter {number}", {"letters": [number], "deleted": 1}) in acts
+    by = {it["by"].split("@")[0] for it in inside.json("audit")}
+    assert by == {getpass.getuser()}
+
+
+def it_asks_before_it_acts_on_all(inside: Inside) -> None:
+    """Without a terminal it says how many are meant, and which option acts on them."""
+    for act, said in (("retry", "sends their requests again"), ("purge", "deletes them for good")):
+        for which in (("--all",), ("--reason", "empty_messages")):
+            told = one_line(inside.run("dead", act, *which), exit_codes.USAGE)
+            assert told.startswith("nexus: 1 dead letters match")
+            assert told.endswith(f"; --yes {said}")
+    assert len(inside.json("dead", "list")) == 1

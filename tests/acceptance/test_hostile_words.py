@@ -130,8 +130,8 @@ def test_hostile_words_reach_no_terminal(
         )
     )
     assert json.loads(command("dead", "show", str(number), told=False)) == LETTER
-    command("dead", "retry", "--reason", WORDS)
-    command("dead", "purge", "--all", told=False)
+    command("dead", "retry", "--reason", WORDS, "--yes")
+    command("dead", "purge", "--all", "--yes", told=False)
 
     assert all(it in "\n" or it.isprintable() for it in service.log)
     nexus.configure(f"[providers.{words}]\nkind = {words}\n{words} = 1", url=database_url)

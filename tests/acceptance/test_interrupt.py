@@ -31,7 +31,7 @@ def commands(nexus: Nexus) -> list[tuple[str, ...]]:
     return [
         *few,
         ("ask", "hello"),
-        ("dead", "retry", "--all"),
+        ("dead", "retry", "--all", "--yes"),
         ("explain", "nobody"),
         ("models",),
         ("db", "migrate"),

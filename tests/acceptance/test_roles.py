@@ -150,13 +150,16 @@ def an_operator_runs_the_commands(nexus: Nexus, inside: Inside, url: str) -> Non
     assert inside.run("models", "forget", "--all").returncode == 0
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_requests WHERE vt <= now()")
     query(url, "SELECT count(msg_id) FROM pgmq.q_ai_results WHERE vt <= now()")
-    assert "is sent again under its id" in inside.run("dead", "retry", "--all", "--same-id").stdout
+    assert (
+        "is sent again under its id"
+        in inside.run("dead", "retry", "--all", "--same-id", "--yes").stdout
+    )
     letters = "SELECT count(msg_id) FROM pgmq.q_ai_requests_dead"
     wait_for(lambda: value(url, letters) == 1, "the letter of its second failure")
     assert "sent again under the same id" in inside.run("explain", "bad").stdout
-    assert inside.run("dead", "retry", "--all").returncode == 0
+    assert inside.run("dead", "retry", "--all", "--yes").returncode == 0
     wait_for(lambda: value(url, letters) == 1, "the letter of the request that was sent again")
-    assert inside.run("dead", "purge", "--all").returncode == 0
+    assert inside.run("dead", "purge", "--all", "--yes").returncode == 0
     assert inside.json("dead", "list") == []
 
 
@@ -197,7 +200,7 @@ def an_operator_sends_again_what_is_only_in_the_archive(
     )
     paid = {"reason": "no", "queue": "ai_results", "result": {"request_id": "paid"}}
     query(owner_url, "SELECT pgmq.send('ai_requests_dead', $1::jsonb)", json.dumps(paid))
-    sent, back = inside.json("dead", "retry", "--all")
+    sent, back = inside.json("dead", "retry", "--all", "--yes")
     assert (back["request_id"], back["put_back"]) == ("paid", True)
     assert inside.run("result", sent["new_id"], "--wait").returncode == 0
     assert inside.run("result", "paid", "--wait").returncode == 0

@@ -156,14 +156,16 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         assert await nexus.run("cancel") == 2
         assert await nexus.run("cancel", "request-1", "--all") == 2
         # What was cancelled is sent again only if that is said.
-        assert await nexus.run("dead", "retry", "--all") == 0
+        assert await nexus.run("dead", "retry", "--all", "--yes") == 0
         assert nexus.out.count(" is sent as ") == 1
         assert "skipped, because they were cancelled: 9 (--reason cancelled)" in nexus.err
         assert await nexus.run("dead", "show", "request-0") == 0
         assert json.loads(nexus.out)["detail"]["message"].endswith(": too dear")
         await service.stored(11)
         assert await nexus.run("dead", "show", "request-bad") == exit_codes.TIMED_OUT
-        assert await nexus.run("dead", "retry", "--reason", "cancelled", "--limit", "1") == 0
+        assert (
+            await nexus.run("dead", "retry", "--reason", "cancelled", "--limit", "1", "--yes") == 0
+        )
         assert nexus.out.count(" is sent as ") == 1
         assert await nexus.run("cancel", "--all", "--yes") == 0
         await service.stored(12)
