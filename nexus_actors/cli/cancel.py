@@ -10,6 +10,7 @@ from nexus_actors.cli.confirm import confirmed
 from nexus_actors.cli.operator_sql import ask, call_as_operator
 from nexus_actors.cli.options import AsJson, ConfigPath, OlderThan, Yes, age, read_settings
 from nexus_actors.cli.report import CommandError, complain, note, print_json, say
+from nexus_actors.cli.steering import check_known
 
 if TYPE_CHECKING:
     from nexus_actors.settings import Settings
@@ -64,7 +65,7 @@ def cancel(
     Example: nexus cancel request-1 request-2 --why "sent twice"
     Example: nexus cancel --agent crawler --state queued --yes
     Exit codes: 0 done; 1 some had ended or are not known, or you said no; 2 wrong usage; 4 the
-    database refuses; 5 none of the ids is known.
+    database refuses; 5 none of the ids is known, or nobody knows the provider.
     """
     settings = read_settings(config)
     filters = (agent, provider, older_than, state)
@@ -77,6 +78,7 @@ def cancel(
     if provider is not None and state == "running":
         told = "--provider: of requests that run it is not on record; with --state queued, or alone"
         raise CommandError(told, exit_codes.USAGE)
+    check_known(settings, "provider", provider)
     older = None if older_than is None else timedelta(seconds=min(age(older_than), OLDEST))
     which = (agent, provider, older, state or ("any" if all_ else None))
     return _cancel_where(settings, which, limit, why, yes=yes, as_json=json)

@@ -84,7 +84,7 @@ def pause(
         raise _which("pause")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    _check_known(settings, subject, named)
+    check_known(settings, subject, named)
     rows = call_as_operator(
         settings,
         "SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).*",
@@ -117,7 +117,7 @@ def resume(
         raise _which("resume")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    _check_known(settings, subject, named)
+    check_known(settings, subject, named)
     rows = call_as_operator(
         settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node
     )
@@ -153,7 +153,7 @@ def scale(
     the provider.
     """
     settings = read_settings(config)
-    _check_known(settings, "provider", provider)
+    check_known(settings, "provider", provider)
     if calls != "default" and not (calls.isascii() and calls.isdecimal()):
         raise CommandError(f"expected a number of calls or default, not {calls}", exit_codes.USAGE)
     count = None if calls == "default" else int(calls)
@@ -260,7 +260,7 @@ def _this_node(settings: "Settings") -> str:
         ) from error
 
 
-def _check_known(settings: "Settings", subject: str, name: str | None) -> None:
+def check_known(settings: "Settings", subject: str, name: str | None) -> None:
     """Raise CommandError for a provider or a queue that nobody knows: it was misspelt, and no node
     would obey the order. Models and agents may have any name."""
     if not name or subject not in _KNOWN:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
@@ -12,6 +12,19 @@ from nexus_actors.cli.options import AsJson, ConfigPath, read_settings
 from nexus_actors.cli.report import note, print_json
 from nexus_actors.cli.running import run
 
+Reason = Literal[
+    "paused",
+    "provider_full",
+    "throttled",
+    "circuit_open",
+    "no_key",
+    "budget",
+    "rate_limit",
+    "not_before",
+    "lost_node",
+    "not_leased",
+]
+"""Those of jobs, and two that only the database knows."""
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -21,13 +34,7 @@ if TYPE_CHECKING:
 def waiting(
     *,
     agent: Annotated[str | None, Parameter(help="Only requests of this agent_id.")] = None,
-    reason: Annotated[
-        str | None,
-        Parameter(
-            help="Only for this reason: paused, provider_full, throttled, circuit_open, no_key,"
-            " budget, not_before, lost_node, not_leased."
-        ),
-    ] = None,
+    reason: Annotated[Reason | None, Parameter(help="Only for this reason.")] = None,
     limit: Annotated[
         int,
         Parameter(

@@ -147,6 +147,8 @@ async def test_an_operator_cancels_by_name_and_by_filter_and_sends_again_what_wa
         assert "3 requests are meant" in nexus.err
         assert await nexus.run("cancel", "--agent", "a", "--yes") == 0
         assert nexus.out == "cancelled: 3\n"
+        assert await nexus.run("cancel", "--provider", "ehco", "--yes") == exit_codes.TIMED_OUT
+        assert "there is no provider ehco" in nexus.err
         assert await nexus.run("cancel", "--all", "--older-than", "1d") == 0
         assert "there is no request of that kind" in nexus.err
         assert await nexus.run("cancel", "--state", "running", "--json", "--yes") == 0

@@ -4,13 +4,14 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 import trio.testing
 from rich.cells import cell_len
 from rich.table import Table
 
-from nexus_actors.cli import dead, exit_codes
+from nexus_actors.cli import dead, exit_codes, waiting
 from nexus_actors.cli.ask import dollars
 from nexus_actors.cli.dead import paced
 from nexus_actors.cli.letters import check_found, table_of
@@ -19,6 +20,7 @@ from nexus_actors.cli.screen import Screen
 from nexus_actors.cli.waiting import requests_table
 from nexus_actors.settings import Settings, load_settings
 from nexus_actors.storage.postgres.dead_letters import DeadLetter, Which, Whole
+from nexus_actors.work import job
 
 LONG = "x" * 290 + "the end"
 LETTERS = [
@@ -177,3 +179,8 @@ def test_a_filter_that_no_letter_can_pass_is_told(which: Which, told: str | None
     with pytest.raises(CommandError, match=re.escape(told)) as refused:
         check_found(0, which, settings)
     assert refused.value.exit_code == exit_codes.USAGE
+
+
+def test_each_reason_to_wait_can_be_asked_for() -> None:
+    of_jobs, asked = set(get_args(job.Reason)), set(get_args(waiting.Reason))
+    assert of_jobs | {"lost_node", "not_leased"} == asked
