@@ -18,12 +18,18 @@ def answering(folder: Path, answer: object) -> Iterator[list[str]]:
         server.listen()
 
         def serve() -> None:
-            connection, _ = server.accept()
+            try:
+                connection, _ = server.accept()
+            except OSError:  # nobody has asked
+                return
             with connection:
                 connection.recv(1000)
                 connection.sendall(json.dumps({"ok": answer}).encode() + b"\n")
 
         thread = threading.Thread(target=serve)
         thread.start()
-        yield ["--config", str(config)]
-        thread.join()
+        try:
+            yield ["--config", str(config)]
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()
