@@ -23,11 +23,11 @@ _LEFT_OUT: Final = "it is left out: what is for it goes to the route's next mode
 
 def look_at_keys(at: Installation) -> Sequence[Finding]:
     """Check that each provider has the keys that its table names. Calls nothing."""
-    told: list[Finding] = [_present(it) for it in at.settings.providers.values()]
+    findings: list[Finding] = [_present(it) for it in at.settings.providers.values()]
     by_cause: dict[tuple[str, bool], list[LeftOut]] = {}
     for it in at.settings.left_out.values():
         by_cause.setdefault(_cause(it), []).append(it)
-    return told + [_absent(at.settings, them) for them in by_cause.values()]
+    return findings + [_absent(at.settings, them) for them in by_cause.values()]
 
 
 def _present(provider: Provider) -> Finding:

@@ -246,7 +246,9 @@ async def test_a_queue_that_is_paused_for_days_is_told_once(
     found = await house.look("queue", "pauses")
     told = [it for it in found if it.verdict == "advice"]
     assert [it.check for it in told] == ["queue", "pauses", "pauses"]
-    assert_told(told[0], "advice", "ai_requests is paused by joe", "nexus resume queue ai_requests")
+    assert_result(
+        told[0], "advice", "ai_requests is paused by joe", "nexus resume queue ai_requests"
+    )
     assert {it.fix for it in told[1:]} == {
         "nexus resume queue other",
         "nexus resume queue ai_requests --node host-3",
