@@ -14,7 +14,7 @@ INPUTS ?= 100000
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo drill quick unit test suite soak fuzz check dist test-dist test-container test-browser pictures docs bench bench-smoke differential lock clean
+.PHONY: help setup dev demo drill quick unit test suite soak fuzz check dist test-dist test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-dist: dev ## build the distributions, install each into a new environment a
 
 test-container: dev ## build the image with Podman, run, query and stop it; without Podman or root the Containerfile's steps run in a folder (needs a package index)
 	@$(BIN)/python -m tests.image
+
+test-machine: dev ## carry out the docs' commands that change a machine, on one in namespaces (needs root, systemd and a package index)
+	@$(BIN)/python -m pytest tests/machine --timeout=0
 
 test-browser: dev ## test the dashboard in Chromium, if it is installed (Debian: apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser

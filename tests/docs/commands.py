@@ -8,12 +8,6 @@ from typing import Any, Final
 
 Words = tuple[str, ...]
 
-PARSED: Final[dict[Words, str]] = {
-    ("drill",): "takes minutes; acceptance/test_drill.py",
-    ("local-model", "install"): "installs packages",
-}
-"""Commands of `nexus` that are not run; their arguments are those that the command line takes."""
-
 SCREENS: Final = frozenset({"observer", "top"})
 """Commands that have a terminal to themselves. `q` ends them once they show the queues."""
 
@@ -29,6 +23,7 @@ RUN: Final[dict[Words, str]] = {
     ("$EDITOR",): "writes a config",
     ("cd",): "the lines below find its folder",
     ("createdb",): "on the server of the sandbox's database",
+    ("elixir",): "on the sandbox's database, with the repository's scripts",
     ("export",): "the lines below find its variables",
     ("git", "clone"): "of this repository, by its folder",
     ("head",): "of a pipe or a file of the sandbox",
@@ -52,35 +47,51 @@ OF_SHELL: Final = frozenset({"$EDITOR", "cd", "export", "umask"})
 INNER: Final = "INNER"
 """Stands for what a line has within `$(…)`."""
 
-WRAPPERS: Final[dict[Words, str]] = {
-    ("sudo",): "nobody's password is asked for",
-    ("podman", "exec"): "make test-container runs it, in the image",
-    ("systemd-run",): "systemd is not there, or is the machine's own",
+WRAPPERS: Final = frozenset({("sudo",), ("podman", "exec"), ("systemd-run",)})
+"""Programs that run `nexus`. Here they are not run; the command that they give to it is."""
+
+MACHINE: Final[dict[Words, str]] = {
+    ("journalctl",): "of the unit",
+    ("make", "bench-smoke"): "in a clone",
+    ("make", "demo"): "in a clone",
+    ("make", "dev"): "in a clone",
+    ("make", "drill"): "in a clone",
+    ("make", "quick"): "in a clone",
+    ("make", "setup"): "in a clone",
+    ("nexus", "drill"): "in a clone",
+    ("nexus", "local-model", "install"): "beside a service that was installed",
+    ("perf",): "of a service, if the kernel allows it",
+    ("pg_basebackup",): "of the unit's database",
+    ("pip", "install"): "what the unit runs; the library",
+    ("pipx", "install"): "in homes of their own",
+    ("python", "-m", "benchmarks", "--draw"): "of what was measured before",
+    ("python", "-m", "benchmarks.latency"): "in a clone",
+    ("python", "-m", "cProfile"): "a service",
+    ("python", "-m", "pytest"): "in a clone",
+    ("python3", "-m", "venv"): "of the unit",
+    ("ssh", "-L"): "from a network of its own",
+    ("sudo",): "root asks for no password",
+    ("systemctl",): "of the unit, and of the machine",
+    ("systemd-run",): "with the unit's environment",
+    ("uv", "tool", "install"): "in homes of their own",
 }
-"""Programs that run `nexus`. They are not run; the command that they give to it is."""
+"""What is run on a machine of its own (`make test-machine`), on what. Here it is looked at that a
+shell takes the line, and what tests/docs/programs.py knows of its arguments."""
+
+GATE: Final[dict[Words, str]] = {
+    ("make", "test"): "make test",
+    ("podman", "build"): "make test-container",
+    ("podman", "exec"): "make test-container",
+    ("podman", "run"): "make test-container",
+    ("podman", "secret", "create"): "make test-container",
+}
+"""What a line of `.ci/run` runs."""
 
 NOT_RUN: Final[dict[Words, str]] = {
-    ("elixir",): "acceptance/test_elixir.py runs the script; that it is there is looked at",
-    ("journalctl",): "systemd is not there, or is the machine's own",
-    ("perf", "record"): "needs the kernel's leave",
-    ("perf", "report"): "needs a record",
-    ("pg_basebackup",): "needs leave to replicate, and the server's own release",
-    ("pip", "install"): "installs packages; that these are ours, or pinned, is looked at",
-    ("pipx", "install"): "installs packages; that these are ours, or pinned, is looked at",
-    ("podman", "build"): "make test-container runs it",
-    ("podman", "run"): "make test-container runs it",
-    ("podman", "secret", "create"): "make test-container runs it",
-    ("ssh", "-L"): "there is no other host",
-    ("systemctl", "daemon-reload"): "systemd is not there, or is the machine's own",
-    ("systemctl", "enable"): "systemd is not there, or is the machine's own",
-    ("systemctl", "reboot"): "ends the machine",
-    ("systemctl", "restart"): "systemd is not there, or is the machine's own",
-    ("systemctl", "show"): "systemd is not there, or is the machine's own",
-    ("systemctl", "status"): "systemd is not there, or is the machine's own",
-    ("uv", "tool", "install"): "installs packages; that these are ours, or pinned, is looked at",
+    ("make", "bench"): "takes an hour",
+    ("python", "-m", "benchmarks", "--rounds"): "takes half an hour",
 }
-"""Other programs, with their subcommands: that a shell takes the line is looked at, and what
-tests/docs/programs.py knows of their arguments. `make`, `python` and `pytest` are there, too."""
+"""What is run nowhere. It is looked at in the same way."""
 
 PLACEHOLDERS: Final[dict[str, str]] = {"FILE": "requests.jsonl"}
 """What a page says in capitals; ids are the sandbox's."""
@@ -89,4 +100,4 @@ IDS: Final = frozenset({"ID"})
 
 def key(words: Sequence[str], table: Mapping[Words, Any]) -> Words | None:
     """A table's entry for a command, its longest beginning first."""
-    return next((it for n in (3, 2, 1) if (it := tuple(words[:n])) in table), None)
+    return next((it for n in (4, 3, 2, 1) if (it := tuple(words[:n])) in table), None)

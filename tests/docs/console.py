@@ -94,23 +94,28 @@ class _Held:
         words = [name, *words[1:]]
         if name == "nexus":
             return self._look_at_nexus(words[1:])
-        if name.startswith("python"):
-            return False, self._look_at_python(words[1:])
-        if name == "make":
-            self._user.set_up()
-            return False, programs.make_mistake(words[1:])
-        if name == "pytest":
-            return False, programs.tests_mistake(words[1:])
         if commands.key(words, commands.WRAPPERS):
             return False, f"{shlex.join(words)}: no nexus behind {name}"
         if commands.key(words, commands.RUN):
             self._user.lacks |= not self._user.has(name)
-            return self._is_ours(name), None
+            return self._is_ours(name), programs.mistake(name, words[1:])
         if name == commands.INNER:
             return True, None  # what is printed there is a program's name
-        if commands.key(words, commands.NOT_RUN):
-            return False, programs.mistake(name, words[1:])
-        return False, self._unknown(words, program)
+        return False, self._told(words, program)
+
+    def _told(self, words: Sequence[str], program: str) -> str | None:
+        """What is wrong with a program that is not run here."""
+        if words[0].startswith("python"):
+            told = self._look_at_python(words[1:])
+        elif words[0] == "make":
+            self._user.set_up()
+            told = programs.make_mistake(words[1:])
+        else:
+            told = programs.mistake(words[0], words[1:])
+        elsewhere = (commands.MACHINE, commands.GATE, commands.NOT_RUN)
+        if told is None and not any(commands.key(words, it) for it in elsewhere):
+            return self._unknown(words, program)
+        return told
 
     @staticmethod
     def _unknown(words: Sequence[str], program: str) -> str | None:
@@ -139,7 +144,7 @@ class _Held:
             return False, f"nexus {shlex.join(words)}: {' '.join(str(error).split())}"
         if words[0] in (*commands.SCREENS, "start", "stop", "service"):
             return self._is_plain and not written(self._command.text), None
-        return commands.key(words, commands.PARSED) is None, None
+        return commands.key(["nexus", *words], commands.MACHINE) is None, None
 
     def _here(self, given: Sequence[str]) -> list[str]:
         """The words, with what is here in place of examples."""

@@ -36,6 +36,8 @@ def mistake(name: str, words: Sequence[str]) -> str | None:
     """What is wrong with a program's arguments."""
     if name == "elixir":
         return _file_mistake(words)
+    if name == "pytest":
+        return tests_mistake(words)
     if name == "podman" and "-f" in words:
         return _file_mistake(words[words.index("-f") + 1 :])
     if name in ("pip", "pipx", "uv") and "install" in words:

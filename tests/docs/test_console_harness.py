@@ -96,7 +96,8 @@ def test_each_program_of_a_line_is_found(text: str, found: list[list[str]] | Non
         ("$ make demo KEPT=1", "the Makefile knows no KEPT"),
         ("$ make demo KEEP=1", None),
         ("$ python -m no.such.module", "python -m no.such.module: there is no such module"),
-        ("$ python -m benchmarks.soak", None),
+        ("$ python -m benchmarks.latency", None),
+        ("$ python -m benchmarks.soak", "python -m is in no table"),
         ("$ python -m pytest tests/no_such.py", "there is no tests/no_such.py"),
         ("$ podman build -t nexus -f Containerfile .", None),
         ("$ podman build -t nexus -f Dockerfile .", "there is no Dockerfile"),
@@ -227,17 +228,27 @@ def _given_to_nexus() -> Iterator[list[str]]:
             yield words[places[-1] + 1 :]
 
 
-@pytest.mark.parametrize("name", ["RUN", "WRAPPERS", "NOT_RUN"])
+@pytest.mark.parametrize("name", ["RUN", "MACHINE", "GATE", "NOT_RUN"])
 def test_a_page_has_each_program_of_the_tables(name: str) -> None:
     table: dict[commands.Words, str] = getattr(commands, name)
     assert all(table.values()), "each says why"
     assert set(table) - {commands.key(it, table) for it in _programs()} == set()
 
 
-@pytest.mark.parametrize("name", ["PARSED", "CODES"])
-def test_a_page_has_each_command_of_the_tables(name: str) -> None:
-    table: dict[commands.Words, object] = getattr(commands, name)
+def test_a_page_has_each_program_that_runs_nexus() -> None:
+    table = dict.fromkeys(commands.WRAPPERS)
+    assert commands.WRAPPERS - {commands.key(it, table) for it in _programs()} == set()
+
+
+def test_a_page_has_each_command_of_the_table() -> None:
+    table = commands.CODES
     assert set(table) - {commands.key(it, table) for it in _given_to_nexus()} == set()
+
+
+def test_the_gate_makes_what_the_tables_leave_to_it() -> None:
+    gate = (ROOT / ".ci/run").read_text().splitlines()
+    wanted = {*map(" ".join, commands.GATE), "make test-machine"}
+    assert wanted - {*gate} == set()
 
 
 def test_a_page_has_each_word_in_capitals() -> None:

@@ -1,0 +1,1 @@
+"""The commands that change a machine, carried out on one of our own: `make test-machine`."""

@@ -1,0 +1,54 @@
+"""One machine for all tests of this stage, with the programs that the pages presume."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.machine.lines import Shell, line
+from tests.machine.machine import FORGE, Machine, missing, running_machine
+
+GIT = f"""
+[url "{FORGE}"]
+insteadOf = https://github.com/nexus-actors/nexus-actors
+[safe]
+directory = *
+"""
+"""The forge is this repository."""
+PROGRAMS = {
+    "curl": "curl",
+    "git": "git",
+    "ip": "iproute2",
+    "make": "make",
+    "pipx": "pipx",
+    "/usr/sbin/sshd": "openssh-server",
+    "ssh": "openssh-client",
+    "sudo": "sudo",
+}
+"""What the lines need, and Debian's package of it."""
+
+
+@pytest.fixture(scope="session")
+def machine() -> Iterator[Machine]:
+    """It runs, with what the pages presume, and without what they install."""
+    if (why := missing()) is not None:
+        pytest.skip(why)
+    with running_machine() as machine:
+        lacking = [it for it in PROGRAMS if machine.run(f"command -v {it}").code != 0]
+        if lacking:
+            packages = " ".join(PROGRAMS[it] for it in lacking)
+            machine.done("apt-get update -qq", online=True)
+            machine.done(
+                "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "
+                + packages,
+                online=True,
+            )
+        machine.done(f"cat > /root/.gitconfig <<'EOF'\n{GIT}EOF")
+        yield machine
+
+
+@pytest.fixture(scope="session")
+def clone(machine: Machine) -> Shell:
+    """A shell in a fresh clone, which may install packages."""
+    shell = Shell(machine, folder="/srv", online=True)
+    shell.follow(line("supervisors/README.md", "git clone"))
+    return shell

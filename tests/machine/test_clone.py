@@ -1,0 +1,91 @@
+"""The pages' lines that are carried out in a clone: make's targets, pytest, drills, profiles.
+
+They share one clone, and run in this order: `make setup` and `make dev` install what the others
+need.
+"""
+
+import pytest
+
+from tests.docs.shell import Command
+from tests.machine.lines import Shell, cannot, line
+from tests.machine.machine import Machine
+
+BENCHMARKS = "benchmarks/README.md"
+CONTRIBUTING = "CONTRIBUTING.md"
+PYTEST = [
+    line(CONTRIBUTING, ".venv/bin/python -m pytest tests/unit/settings/test_mistakes.py::"),
+    *(
+        it
+        for it in (
+            line(CONTRIBUTING, ".venv/bin/python -m pytest tests/integration -k throttled"),
+            line(CONTRIBUTING, ".venv/bin/python -m pytest tests/docs -k operating"),
+        )
+    ),
+]
+CONFIG = """
+[service]
+data_dir = "/srv/profiled"
+[admin]
+listen = ""
+"""
+
+
+@pytest.fixture(scope="session")
+def runtime(clone: Shell) -> Shell:
+    """The clone with what the service needs."""
+    clone.follow(line("README.md", "make setup"))
+    return clone
+
+
+@pytest.fixture(scope="session")
+def developed(machine: Machine, runtime: Shell) -> Shell:
+    """The clone with all of its tools, on the machine's own network."""
+    runtime.follow(line(CONTRIBUTING, "make dev"))
+    return Shell(machine, folder=runtime.folder)
+
+
+@pytest.fixture(scope="session")
+def benched(machine: Machine, developed: Shell, runtime: Shell) -> Shell:
+    """The clone with what `make bench` installs."""
+    runtime.do("make .venv-bench/stamp")
+    return developed
+
+
+def test_the_demo_shows_what_it_promises(developed: Shell) -> None:
+    assert "promise" in developed.follow(line("README.md", "make demo"))
+
+
+def test_the_quick_checks_pass(developed: Shell) -> None:
+    assert " passed" in developed.follow(line(CONTRIBUTING, "make quick"))
+
+
+@pytest.mark.parametrize("command", PYTEST, ids=lambda it: it.text)
+def test_some_tests_are_run(command: Command, developed: Shell) -> None:
+    assert " passed" in developed.follow(command)
+
+
+def test_the_drills_lose_nothing(developed: Shell) -> None:
+    developed.follow(line("docs/delivery_guarantees.md", "make drill"))
+    developed.do('export PATH="$PWD/.venv/bin:$PATH"')
+    developed.follow(line("docs/delivery_guarantees.md", "nexus drill"))
+
+
+def test_the_benchmarks_run(developed: Shell, benched: Shell) -> None:
+    developed.follow(line(BENCHMARKS, "make bench-smoke"))
+    assert "--rounds" in benched.follow(line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks.lat"))
+    benched.follow(line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks --draw"))
+
+
+def test_a_service_is_profiled(benched: Shell) -> None:
+    benched.do(f"cat > FILE <<'EOF'\n{CONFIG}EOF")
+    profiled = line(BENCHMARKS, ".venv-bench/bin/python -m cProfile")
+    with benched.watch(profiled, "ready"):
+        pid = benched.do("pgrep -o -f nexus_actors.cli").strip()
+        perf = line(BENCHMARKS, "perf record")
+        refused = benched.machine.run("cd /srv && perf record -q -o /dev/null -- true")
+        if refused.code:
+            cannot(perf, refused.text)
+        else:
+            benched.follow(perf, put={"PID": pid})
+        benched.do(f"kill -TERM {pid}")
+    assert "function calls" in benched.do("python3 -m pstats /tmp/nexus.prof <<<'stats 1'")
