@@ -28,6 +28,8 @@ echo "127.0.0.1 localhost host2" >etc/hosts
 rm -f var/lib/man-db/auto-update
 mount --bind "$forge" mnt/forge
 mount --bind "$packages" mnt/packages
+mount -o remount,bind,ro mnt/forge
+mount -o remount,bind,ro mnt/packages
 ln -s "packages/$postgres" mnt/postgres
 
 while read -r _; do

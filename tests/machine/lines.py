@@ -89,7 +89,7 @@ class Shell:
     def do(self, text: str, *, typed: str = "") -> str:
         """A line of the test's own, that must not fail. What it prints."""
         said = self._run(text, typed)
-        assert said.code == 0, f"{text}: exit code {said.code}\n{said.text}"
+        assert said.code == 0, f"{text}: exit code {said.code}\n{said.text[-4000:]}"
         return said.text
 
     def code(self, text: str) -> int:
@@ -132,4 +132,3 @@ class Shell:
 def cannot(command: Command, why: str) -> None:
     """Take note that a line cannot be carried out here."""
     carried_out[command.text] = why
-

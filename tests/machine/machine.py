@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,7 +96,7 @@ class Machine:
     def done(self, text: str, *, online: bool = False) -> str:
         """What a line prints that must not fail."""
         said = self.run(text, online=online, patience=5 * PATIENCE if online else PATIENCE)
-        assert said.code == 0, f"{text}: exit code {said.code}\n{said.text}"
+        assert said.code == 0, f"{text}: exit code {said.code}\n{said.text[-4000:]}"
         return said.text
 
     @contextmanager
@@ -115,10 +115,20 @@ class Machine:
         if online:
             environ = {**self.installs, **environ}
         namespaces = ["-m", "-p", "-C", "-u", "-i", *(() if online else ("-n",))]
-        inside = ["env", "-i", f"--chdir={folder}", *(f"{it}={v}" for it, v in environ.items())]
+        variables = (f"{name}={value}" for name, value in environ.items())
+        inside = [
+            "env",
+            "-i",
+            f"--chdir={folder}",
+            *variables,
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            text,
+        ]
         begun = subprocess.Popen(
-            ["nsenter", "-t", str(first), *namespaces, "-r", "-w", "--", *inside]
-            + ["bash", "-o", "pipefail", "-c", text],
+            ["nsenter", "-t", str(first), *namespaces, "-r", "-w", "--", *inside],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -158,7 +168,7 @@ def missing() -> str | None:
         return "there is no systemd (Debian: apt-get install systemd)"
     if lacking := [it for it in _PROGRAMS if shutil.which(it) is None]:
         return f"there is no {', '.join(lacking)}"
-    if _groups() is None:
+    if groups() is None:
         return "the kernel shows no control groups of version 2"
     names = ["--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net"]
     tried = subprocess.run(
@@ -173,11 +183,11 @@ def missing() -> str | None:
 @contextmanager
 def running_machine() -> Iterator[Machine]:
     """One that has been started. However the block ends, nothing of it is left."""
-    groups = _groups()
-    assert groups is not None
-    _sweep(groups)
+    place = groups()
+    assert place is not None
+    _sweep(place)
     folder = Path(tempfile.mkdtemp(prefix=NAME))
-    group = groups / folder.name
+    group = place / folder.name
     group.mkdir()
     log = folder.with_suffix(".log")
     try:
@@ -187,7 +197,7 @@ def running_machine() -> Iterator[Machine]:
             yield machine
     finally:
         log.unlink()
-        _sweep(groups)
+        _sweep(place)
 
 
 @contextmanager
@@ -211,15 +221,15 @@ def _held(folder: Path, group: Path, log: IO[str]) -> Iterator["subprocess.Popen
         yield holder
 
 
-def _groups() -> Path | None:
+def groups() -> Path | None:
     """Where control groups of version 2 are."""
     found = re.search(r"^\S+ (\S+) cgroup2 ", Path("/proc/mounts").read_text(), re.MULTILINE)
     return Path(found[1]) if found else None
 
 
-def _sweep(groups: Path) -> None:
+def _sweep(place: Path) -> None:
     """Remove what machines that have ended have left."""
-    for group in groups.glob(f"{NAME}*"):
+    for group in place.glob(f"{NAME}*"):
         if "populated 1" in (group / "cgroup.events").read_text():
             continue  # it runs
         for inner in sorted(group.rglob("*/"), reverse=True):

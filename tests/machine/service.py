@@ -23,7 +23,7 @@ complexity = "simple"
 task_type = "*"
 models = ["swift/pebble"]
 """
-"""What is added to the page's config: providers that need no network."""
+"""What is added to the pages' config: providers that need no network."""
 _PATH: Final = "/mnt/postgres/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _DATABASE: Final = """
 [Unit]
@@ -80,8 +80,8 @@ def start_database(machine: Machine) -> None:
 def install(clone: Shell) -> Service:
     """Carry out the page's first block in a clone, and start the unit."""
     machine = clone.machine
-    (page,) = (it for it in pages() if it.name == "docs/service.md")
-    config = page.of("toml")[0].text + _PROVIDERS
+    shown = {it.name: it.of("toml") for it in pages()}
+    config = shown["docs/service.md"][0].text + shown["docs/dashboard.md"][0].text + _PROVIDERS
     machine.done(f"cat > /root/edited.toml <<'EOF'\n{config}EOF")
     clone.do("export EDITOR='cp /root/edited.toml'")
     for command in block("docs/service.md", "systemctl enable --now"):

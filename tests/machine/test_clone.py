@@ -7,21 +7,12 @@ need.
 import pytest
 
 from tests.docs.shell import Command
-from tests.machine.lines import Shell, cannot, line
+from tests.machine.lines import Shell, block, cannot, line
 from tests.machine.machine import Machine
 
 BENCHMARKS = "benchmarks/README.md"
 CONTRIBUTING = "CONTRIBUTING.md"
-PYTEST = [
-    line(CONTRIBUTING, ".venv/bin/python -m pytest tests/unit/settings/test_mistakes.py::"),
-    *(
-        it
-        for it in (
-            line(CONTRIBUTING, ".venv/bin/python -m pytest tests/integration -k throttled"),
-            line(CONTRIBUTING, ".venv/bin/python -m pytest tests/docs -k operating"),
-        )
-    ),
-]
+PYTEST = block(CONTRIBUTING, "-k throttled") + block(CONTRIBUTING, "-k operating")
 CONFIG = """
 [service]
 data_dir = "/srv/profiled"
@@ -72,7 +63,9 @@ def test_the_drills_lose_nothing(developed: Shell) -> None:
 
 def test_the_benchmarks_run(developed: Shell, benched: Shell) -> None:
     developed.follow(line(BENCHMARKS, "make bench-smoke"))
-    assert "--rounds" in benched.follow(line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks.lat"))
+    assert "--rounds" in benched.follow(
+        line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks.lat")
+    )
     benched.follow(line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks --draw"))
 
 
