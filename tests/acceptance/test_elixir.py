@@ -1,12 +1,11 @@
 """examples/elixir/ask.exs as an Elixir program runs it, on a unix socket and over TCP."""
 
-import shutil
 import subprocess
-from functools import cache
 
 import pytest
 
 from tests.acceptance.nexus import LIMIT, ROOT, Nexus, value
+from tests.elixir import NEEDED, is_here
 from tests.wire import open_wire
 
 SCRIPT = ROOT / "examples" / "elixir" / "ask.exs"
@@ -14,19 +13,10 @@ LOOK_AGAIN = "@look_again 1_000\n"
 QUESTION = "'Wie heißt du?' \\ \"$1\" 🐘"
 
 
-@cache
-def is_here() -> bool:
-    """Whether Elixir and the driver are."""
-    if shutil.which("elixir") is None:
-        return False
-    look = "System.halt(if :code.which(:pgsql) == :non_existing, do: 1, else: 0)"
-    return subprocess.run(["elixir", "-e", look], check=False).returncode == 0
-
-
 @pytest.fixture(autouse=True)
 def _needed() -> None:
     if not is_here():
-        pytest.skip("needs Elixir and its driver (Debian: apt-get install elixir erlang-p1-pgsql)")
+        pytest.skip(NEEDED)
 
 
 def ask(nexus: Nexus, *arguments: str, looks_again: bool = True) -> tuple[int, str, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
+from tests import elixir
 from tests.docs import commands
 from tests.docs.pages import ROOT
 from tests.docs.programs import POSTGRES
@@ -75,6 +76,8 @@ class User:
         """Whether the shell would find what it needs."""
         if program == "git" and not (ROOT / ".git").exists():
             return False
+        if program == "elixir" and not elixir.is_here():
+            return False  # or not its driver
         no_file = program in commands.OF_SHELL
         return no_file or shutil.which(program, path=self.environ["PATH"]) is not None
 
@@ -186,7 +189,7 @@ def _environ(user: User) -> dict[str, str]:
 
 
 def _furnish(user: User) -> None:
-    """The machine's folders, and in `/opt/nexus` what `venv` and `pip` would make."""
+    """The machine's folders, in `/opt/nexus` what `venv` and `pip` would make, and the examples."""
     for name in ("usr/bin", "usr/local/bin", "opt/nexus/bin"):
         (user.home / name).mkdir(parents=True)
     (user.home / "usr/bin/python3").touch()
@@ -195,6 +198,7 @@ def _furnish(user: User) -> None:
     nexus = user.home / "opt/nexus/bin/nexus"
     nexus.write_text("#!/opt/nexus/bin/python\n")
     nexus.chmod(0o755)
+    (user.home / "examples").symlink_to(ROOT / "examples")
     (user.home / "edited.toml").write_text(_CONFIG)
     (user.home / ".gitconfig").write_text(_GIT.format(root=ROOT, home=user.home))
     (user.home / "template/info").mkdir(parents=True)
