@@ -3,18 +3,22 @@
 import itertools
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from tests.docs import commands, output
 from tests.docs.pages import pages
 from tests.docs.shell import Command, read_console, simple_commands
-from tests.machine.machine import PATIENCE, Machine, Said
+from tests.machine.machine import Machine, Said
 
 _AFTER: Final = "trap 'code=$?; env -0 > {file}; exit $code' EXIT\n{text}"
-_INSTALL: Final = 10 * PATIENCE
+_LINE: Final = 1200.0
+"""Seconds for a line to end: for machines, not for assertions."""
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 _number = itertools.count(1)
 carried_out: Final[dict[str, str | None]] = {}
 """The lines that were, and of those that could not be, why."""
@@ -71,14 +75,11 @@ class Shell:
         *,
         typed: str = "",
         codes: tuple[int, ...] = (0,),
-        put: Mapping[str, str] | None = None,
+        put: Mapping[str, str] = NOTHING,
     ) -> str:
         """Carry out a line of a page: it ends with one of these codes, and prints what stands
         below it. `put` has what stands here for a word in capitals. What it prints."""
-        text = command.text
-        for word, here in (put or {}).items():
-            text = re.sub(rf"\b{word}\b", here, text)
-        said = self._run(text, typed)
+        said = self._run(_with(command.text, put), typed)
         assert said.code in codes, f"{command.where}: exit code {said.code}\n{said.text[-4000:]}"
         if command.shown:
             told = list(output.mistakes(command.shown, said.text))
@@ -97,10 +98,14 @@ class Shell:
         return self._run(text, "").code
 
     @contextmanager
-    def watch(self, command: Command, wanted: str, *, within: str = "") -> Iterator[str]:
-        """Carry out a line that ends only when it is ended, which it is once the block has: after
-        it has printed this. `within` is a command that runs it elsewhere."""
-        text = f"{within} bash -c {shlex.quote(command.text)}" if within else command.text
+    def watch(
+        self, command: Command, wanted: str, *, within: str = "", put: Mapping[str, str] = NOTHING
+    ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+        """Carry out a line that does not end by itself; begin the block when it has printed this,
+        and end it with the block. What it printed so far comes, too. `within` is a command that
+        runs it elsewhere."""
+        text = _with(command.text, put)
+        text = f"{within} bash -c {shlex.quote(text)}" if within else text
         with self.machine.begin(
             text, online=self.online, folder=self.folder, environ=self._environ
         ) as begun:
@@ -109,9 +114,8 @@ class Shell:
             while wanted not in shown:
                 read = begun.stdout.readline()
                 shown += read
-                assert read, f"{command.where}: it has ended\n{shown}"
-            yield shown
-            assert begun.poll() is None, f"{command.where}: it has ended\n{shown}"
+                assert read, f"{command.where}: it has ended\n{shown[-4000:]}"
+            yield begun, shown
             carried_out[command.text] = None
 
     def _run(self, text: str, typed: str) -> Said:
@@ -121,12 +125,18 @@ class Shell:
             online=self.online,
             folder=self.folder,
             environ=self._environ,
-            patience=_INSTALL if self.online else PATIENCE,
+            patience=_LINE,
         )
         pairs = (it.partition("=") for it in self.machine.done(f"cat {self._after}").split("\0"))
         self._environ = {name: value for name, _, value in pairs if name}
         self.folder = self._environ["PWD"]
         return said
+
+
+def _with(text: str, put: Mapping[str, str]) -> str:
+    for word, here in put.items():
+        text = re.sub(rf"\b{word}\b", here, text)
+    return text
 
 
 def cannot(command: Command, why: str) -> None:
