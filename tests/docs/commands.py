@@ -3,8 +3,8 @@
 Whatever is in no table of these is a mistake: either of the page or of this file.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Container, Sequence
+from typing import Final
 
 Words = tuple[str, ...]
 
@@ -98,6 +98,6 @@ PLACEHOLDERS: Final[dict[str, str]] = {"FILE": "requests.jsonl"}
 IDS: Final = frozenset({"ID"})
 
 
-def key(words: Sequence[str], table: Mapping[Words, Any]) -> Words | None:
+def key(words: Sequence[str], table: Container[Words]) -> Words | None:
     """A table's entry for a command, its longest beginning first."""
     return next((it for n in (4, 3, 2, 1) if (it := tuple(words[:n])) in table), None)

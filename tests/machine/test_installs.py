@@ -65,6 +65,6 @@ def test_the_installed_library_can_be_imported(command: Command, home: Shell) ->
 def test_the_local_model_is_installed(machine: Machine, clone: Shell) -> None:
     clone.do("python3 -m venv /srv/model && /srv/model/bin/pip install --quiet .")
     shell = Shell(machine, online=True, environ={"PATH": "/srv/model/bin:/usr/bin:/bin"})
-    for command in block("docs/providers_and_models.md", "nexus local-model install"):
-        said = shell.follow(command)
-    assert "smollm2" in said.lower()
+    install, show = block("docs/providers_and_models.md", "nexus local-model install")
+    shell.follow(install)
+    assert "smollm2" in shell.follow(show).lower()
