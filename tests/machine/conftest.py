@@ -6,6 +6,7 @@ import pytest
 
 from tests.machine.lines import Shell, line
 from tests.machine.machine import FORGE, Machine, missing, running_machine
+from tests.machine.service import Service, install, start_database
 
 GIT = f"""
 [url "{FORGE}"]
@@ -52,3 +53,10 @@ def clone(machine: Machine) -> Shell:
     shell = Shell(machine, folder="/srv", online=True)
     shell.follow(line("supervisors/README.md", "git clone"))
     return shell
+
+
+@pytest.fixture(scope="session")
+def service(machine: Machine, clone: Shell) -> Service:
+    """The unit, installed as the page says it, and its database."""
+    start_database(machine)
+    return install(clone)

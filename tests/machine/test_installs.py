@@ -8,12 +8,12 @@ import pytest
 from tests.docs.shell import Command
 from tests.machine.lines import Shell, block, line
 from tests.machine.machine import Machine
+from tests.machine.service import Service
 
 STARTED = "docs/getting_started.md"
 INSTALLED = [*block(STARTED, "pipx install ."), *block(STARTED, 'pipx install ".[local]"')]
 LIBRARY = [
     line("supervisors/README.md", "pip install"),
-    line("docs/supervisors.md", "pip install ./supervisors"),
     line("docs/supervisors.md", 'pip install "./supervisors[pytest]"'),
 ]
 TOOLS = "/opt/tools"
@@ -33,7 +33,8 @@ def home(machine: Machine, clone: Shell, tools: str) -> Iterator[Shell]:
     folder = f"/srv/home-{next(_number)}"
     machine.done(f"mkdir {folder}")
     path = f"{folder}/.local/bin:{folder}/venv/bin:/usr/sbin:/usr/bin:/sbin:/bin:{tools}"
-    environ = {"HOME": folder, "PATH": path}
+    # What was downloaded for one of them is there for the next.
+    environ = {"HOME": folder, "PATH": path, "XDG_CACHE_HOME": "/root/.cache"}
     if machine.run("test -e /root/.config/pip/pip.conf").code == 0:
         environ["PIP_CONFIG_FILE"] = "/root/.config/pip/pip.conf"  # where packages come from
     yield Shell(machine, folder=clone.folder, online=True, environ=environ)
@@ -62,9 +63,8 @@ def test_the_installed_library_can_be_imported(command: Command, home: Shell) ->
         assert "supervised" in home.do("python -m pytest --fixtures -p no:cacheprovider ~")
 
 
-def test_the_local_model_is_installed(machine: Machine, clone: Shell) -> None:
-    clone.do("python3 -m venv /srv/model && /srv/model/bin/pip install --quiet .")
-    shell = Shell(machine, online=True, environ={"PATH": "/srv/model/bin:/usr/bin:/bin"})
+def test_a_local_model_is_installed_beside_the_service(service: Service) -> None:
+    shell = Shell(service.machine, online=True)
     install, show = block("docs/providers_and_models.md", "nexus local-model install")
     shell.follow(install)
     assert "smollm2" in shell.follow(show).lower()

@@ -3,20 +3,11 @@
 The tests share one service and run in their order.
 """
 
-import pytest
-
 from tests.machine.lines import Shell, block, line
-from tests.machine.machine import Machine
-from tests.machine.service import Service, install, restarts, start_database
+from tests.machine.service import Service, restarts
 
 PAGE = "docs/service.md"
 LOOK = block(PAGE, "journalctl -u nexus -f")
-
-
-@pytest.fixture(scope="session")
-def service(machine: Machine, clone: Shell) -> Service:
-    start_database(machine)
-    return install(clone)
 
 
 def test_the_installed_unit_starts_and_answers(service: Service) -> None:
