@@ -15,17 +15,18 @@ insteadOf = https://github.com/nexus-actors/nexus-actors
 directory = *
 """
 """The forge is this repository."""
-PROGRAMS = {
-    "curl": "curl",
-    "git": "git",
-    "ip": "iproute2",
-    "make": "make",
-    "pipx": "pipx",
-    "/usr/sbin/sshd": "openssh-server",
-    "ssh": "openssh-client",
-    "sudo": "sudo",
+PRESUMED = {
+    "curl": "command -v curl",
+    "git": "command -v git",
+    "iproute2": "command -v ip",
+    "make": "command -v make",
+    "openssh-client": "command -v ssh",
+    "openssh-server": "command -v /usr/sbin/sshd",
+    "pipx": "command -v pipx",
+    "python3-venv": "python3 -c 'import ensurepip, venv'",
+    "sudo": "command -v sudo",
 }
-"""What the lines need, and Debian's package of it."""
+"""Debian's packages that the lines need, and how to see that each is there."""
 
 
 @pytest.fixture(scope="session")
@@ -34,9 +35,8 @@ def machine() -> Iterator[Machine]:
     if (why := missing()) is not None:
         pytest.skip(why)
     with running_machine() as machine:
-        lacking = [it for it in PROGRAMS if machine.run(f"command -v {it}").code != 0]
-        if lacking:
-            packages = " ".join(PROGRAMS[it] for it in lacking)
+        packages = " ".join(it for it, look in PRESUMED.items() if machine.run(look).code != 0)
+        if packages:
             machine.done("apt-get update -qq", online=True)
             machine.done(
                 "DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "
