@@ -93,10 +93,6 @@ class Shell:
         assert said.code == 0, f"{text}: exit code {said.code}\n{said.text[-4000:]}"
         return said.text
 
-    def code(self, text: str) -> int:
-        """The exit code of a line of the test's own."""
-        return self._run(text, "").code
-
     @contextmanager
     def watch(
         self, command: Command, wanted: str, *, within: str = "", put: Mapping[str, str] = NOTHING
