@@ -63,7 +63,7 @@ test-container: dev ## build the image with Podman, run, query and stop it; with
 	@$(BIN)/python -m tests.image
 
 test-machine: dev ## carry out the docs' commands that change a machine, on one in namespaces (needs root, systemd and a package index)
-	@$(BIN)/python -m pytest tests/machine --timeout=0
+	@$(BIN)/python -m pytest tests/machine --timeout=1800
 
 test-browser: dev ## test the dashboard in Chromium, if it is installed (Debian: apt-get install chromium)
 	@$(BIN)/python -m pytest tests/browser
