@@ -57,6 +57,11 @@ class Machine:
         default_factory=lambda: {it: v for it, v in os.environ.items() if _INSTALLS.fullmatch(it)}
     )
 
+    @property
+    def name(self) -> str:
+        """That of its folder and of its control group."""
+        return self._group.name
+
     def boot(self) -> None:
         """Start systemd, and wait until all that is enabled has been started."""
         assert self._holder.stdin is not None
