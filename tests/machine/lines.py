@@ -76,10 +76,12 @@ class Shell:
         typed: str = "",
         codes: tuple[int, ...] = (0,),
         put: Mapping[str, str] = NOTHING,
+        within: str = "",
     ) -> str:
         """Carry out a line of a page: it ends with one of these codes, and prints what stands
-        below it. `put` has what stands here for a word in capitals. What it prints."""
-        said = self._run(_with(command.text, put), typed)
+        below it. What it prints. `put` has what stands here for a word in capitals; `within` is a
+        command that runs the line elsewhere."""
+        said = self._run(_text(command, put, within), typed)
         assert said.code in codes, f"{command.where}: exit code {said.code}\n{said.text[-4000:]}"
         if command.shown:
             told = list(output.mistakes(command.shown, said.text))
@@ -98,10 +100,8 @@ class Shell:
         self, command: Command, wanted: str, *, within: str = "", put: Mapping[str, str] = NOTHING
     ) -> Iterator[tuple["subprocess.Popen[str]", str]]:
         """Carry out a line that does not end by itself; begin the block when it has printed this,
-        and end it with the block. What it printed so far comes, too. `within` is a command that
-        runs it elsewhere."""
-        text = _with(command.text, put)
-        text = f"{within} bash -c {shlex.quote(text)}" if within else text
+        and end it with the block. What it printed so far comes, too."""
+        text = _text(command, put, within)
         with self.machine.begin(
             text, online=self.online, folder=self.folder, environ=self._environ
         ) as begun:
@@ -129,10 +129,11 @@ class Shell:
         return said
 
 
-def _with(text: str, put: Mapping[str, str]) -> str:
+def _text(command: Command, put: Mapping[str, str], within: str) -> str:
+    text = command.text
     for word, here in put.items():
         text = re.sub(rf"\b{word}\b", here, text)
-    return text
+    return f"{within} {shlex.quote(text)}" if within else text
 
 
 def cannot(command: Command, why: str) -> None:

@@ -145,6 +145,6 @@ def test_the_dashboard_is_reached_through_ssh(service: Service) -> None:
     away = "nsenter --net=/run/away"
     look = "curl --silent --show-error --fail http://127.0.0.1:9464/"
     assert machine.run(f"{away} {look}").code != 0
-    with service.shell.watch(line("docs/dashboard.md", "ssh -L"), "", within=away):
+    with service.shell.watch(line("docs/dashboard.md", "ssh -L"), "", within=f"{away} bash -c"):
         service.at_last(f"{away} {look} >/dev/null")
         assert "<title>" in machine.done(f"{away} {look}")
