@@ -106,7 +106,8 @@ class Machine:
         return steps, done.stderr
 
 
-TARGETS = ["make test", "make docs", "make test-container", "make test-dist", "make test-browser"]
+STAGES = ("test", "docs", "test-container", "test-dist", "test-machine", "test-browser")
+TARGETS = [f"make {it}" for it in STAGES]
 
 
 @pytest.mark.parametrize("user", ["0", "1000"])
@@ -119,9 +120,9 @@ def test_the_gate_installs_what_tests_need_as_root_or_with_sudo(user: str, tmp_p
     assert said == ""
     assert [it for it in steps if it.startswith("make ")] == TARGETS
     installed = [it.split()[-1] for it in steps if it.startswith("apt-get install")]
-    assert installed == ["erlang-p1-pgsql", "chromium"]
+    assert installed == ["erlang-p1-pgsql", "crun", "mmdebstrap", "systemd", "chromium"]
     with_sudo = [it for it in steps if it.startswith("sudo -n apt-get")]
-    assert len(with_sudo) == (0 if user == "0" else 4)
+    assert len(with_sudo) == (0 if user == "0" else 10)
 
 
 def test_the_gate_says_what_it_could_not_install_and_goes_on(tmp_path: Path) -> None:
@@ -137,6 +138,6 @@ def test_the_gate_says_what_it_could_not_install_and_goes_on(tmp_path: Path) -> 
 
 def test_the_gate_installs_nothing_that_is_there(tmp_path: Path) -> None:
     machine = Machine(tmp_path)
-    for name in ("elixir", "chromium"):
+    for name in ("elixir", "podman", "mmdebstrap", "systemctl", "chromium"):
         machine.has(name)
     assert machine.run() == (TARGETS, "")
