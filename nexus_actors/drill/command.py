@@ -28,8 +28,6 @@ from nexus_actors.storage.errors import StorageError
 from nexus_actors.storage.postgres.connection import Connection, PostgresPool, open_postgres
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STANDSTILL = 60.0
-"""Seconds without progress after which the remaining requests count as lost."""
 LOOK = 0.1
 BATCH = 20
 """The most messages per statement."""
@@ -175,6 +173,7 @@ class Drill:
         self._pool = pool
         self._tell = tell
         self._ids = [f"{plan.seed}-{n}" for n in range(plan.requests - plan.duplicates)]
+        self._sent: set[str] = set()
         self._state = State()
 
     async def run(self) -> Verdict:
@@ -187,17 +186,18 @@ class Drill:
             nursery.start_soon(self._restarts)
             await self._watch()
             # The rest of the plan is carried out, unless nothing progresses.
-            if trio.current_time() - self._state.progress_at > STANDSTILL:
+            if self._state.stands_still:
                 nursery.cancel_scope.cancel()
         await self._watch()
+        gave_up = self._state.stands_still
         codes = [await service.stop() for service in self._services]
         found = await evidence.counts(
-            self._pool, self._ids, self._provider.answered, self._provider.billed
+            self._pool, self._sent, self._provider.answered, self._provider.billed
         )
         state, recoveries = self._state, self._state.recoveries
         return Verdict(
-            requests=len(self._ids),
-            messages=self._plan.requests,
+            requests=len(self._sent),
+            messages=state.sent,
             calls=self._provider.calls,
             faults=sum(self._provider.faults.values()),
             kills=state.kills,
@@ -207,6 +207,7 @@ class Drill:
             recovery_max=round(max(recoveries), 2) if recoveries else None,
             seconds=round(trio.current_time() - began, 1),
             stopped_cleanly=codes == [0] * len(codes),
+            gave_up=gave_up,
             seed=self._plan.seed,
             **found,
             budget=self._plan.limits.dollars,
@@ -221,6 +222,7 @@ class Drill:
         service = await self._up.receive()
         self._state.recoveries.append(await service.kill())
         self._state.kills += 1
+        self._state.acted()
         self._back.send_nowait(service)
 
     async def _restarts(self) -> None:
@@ -229,6 +231,7 @@ class Drill:
             await trio.sleep_until(began + moment)
             await self._database.restart()
             self._state.restarts += 1
+            self._state.acted()
 
     async def _send(self) -> None:
         """Send all ids in random order over the duration of the drill, some of them twice."""
@@ -249,6 +252,7 @@ class Drill:
                 await trio.sleep(LOOK)  # it may have been sent: then there is one more duplicate
             else:
                 self._state.sent += len(names)
+                self._sent.update(names)
                 return
 
     async def _watch(self) -> None:
@@ -263,7 +267,7 @@ class Drill:
             sent = self._state.sent >= self._plan.requests
             if sent and row["ended"] >= len(self._ids) and not row["queued"] + row["unstored"]:
                 return
-            if trio.current_time() - self._state.progress_at > STANDSTILL:
+            if self._state.stands_still:
                 return
 
 

@@ -20,6 +20,7 @@ UNION ALL
 SELECT message ->> 'request_id' FROM pgmq.a_ai_results
 """
 _STORED = "SELECT input ->> 'request_id' AS id FROM public.job_results"
+_QUEUED = "SELECT DISTINCT message ->> 'request_id' AS id FROM pgmq.q_ai_requests"
 _DEAD = "SELECT DISTINCT message ->> 'request_id' AS id FROM pgmq.q_ai_requests_dead"
 _PRICED = """
 SELECT request_id AS id, count(*) AS calls, sum(cost)::float8 AS cost
@@ -37,7 +38,7 @@ class Verdict:
     """The numbers of a drill. `breaches` are those that should be 0."""
 
     requests: int
-    """Distinct ids."""
+    """Distinct ids that were sent."""
     messages: int
     """The least number sent, including duplicates."""
     results: int
@@ -45,10 +46,11 @@ class Verdict:
     duplicates: int
     """Results beyond the first of each id."""
     lost: int
-    """Ids without a result."""
+    """Ids with neither a result nor a message in the queue."""
     unstored: int
-    """Ids without a row in job_results."""
+    """Ids with a result but no row in job_results."""
     left_in_queue: int
+    """Messages. Their requests have not ended, but may still."""
     dead_letters: int
     calls: int
     """Calls to the provider."""
@@ -81,6 +83,8 @@ class Verdict:
     recovery_max: float | None
     seconds: float
     stopped_cleanly: bool
+    gave_up: bool
+    """Whether it ended because nothing happened any more."""
     seed: int
 
     @property
@@ -97,6 +101,7 @@ class Verdict:
                 self.spent > self.budget or self.billed > self.spent + _ROUNDING
             ),
             "not stopped cleanly": int(not self.stopped_cleanly),
+            "gave up": int(self.gave_up),
         }
         return {name: count for name, count in counts.items() if count}
 
@@ -119,14 +124,15 @@ async def counts(
     """The parts of a verdict that come from the database and the provider."""
     results = Counter(await _ids(pool, _RESULTS))
     stored = set(await _ids(pool, _STORED))
+    queued = set(await _ids(pool, _QUEUED))
     flagged = set(await _ids(pool, _FLAGGED))
     repeated = {name: times - 1 for name, times in answered.items() if times > 1}
     (progress,) = await read(pool, PROGRESS)
     return {
         "results": sum(results[name] == 1 for name in ids),
         "duplicates": sum(max(count - 1, 0) for count in results.values()),
-        "lost": sum(results[name] == 0 for name in ids),
-        "unstored": len(set(ids) - stored),
+        "lost": sum(results[name] == 0 and name not in queued for name in ids),
+        "unstored": sum(results[name] > 0 and name not in stored for name in ids),
         "left_in_queue": progress["queued"],
         "dead_letters": len(await _ids(pool, _DEAD)),
         "repeated_paid_calls": sum(repeated.values()),

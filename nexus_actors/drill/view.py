@@ -12,7 +12,12 @@ from rich.text import Text
 
 from nexus_actors.cli.screen import Screen
 from nexus_actors.drill.evidence import Verdict
-from nexus_actors.drill.state import State
+from nexus_actors.drill.state import STANDSTILL, State
+
+_GAVE_UP = (
+    f"It gave up: for {STANDSTILL:g} s no request ended, and nothing was killed or restarted."
+    " Requests left in the queue are not lost. On a loaded machine, try smaller numbers."
+)
 
 
 @contextmanager
@@ -50,6 +55,8 @@ def show(verdict: Verdict) -> None:
     if verdict.breaches:
         breaches = ", ".join(f"{name}: {count}" for name, count in verdict.breaches.items())
         screen.print(Text(f"✗ broken: {breaches} (--seed {verdict.seed})", "bold red"))
+        if verdict.gave_up:
+            screen.print(_GAVE_UP)
     else:
         screen.print(
             Text("✓ every request ended once, none was lost, and the money adds up", "bold green")
@@ -64,7 +71,7 @@ def _rows(verdict: Verdict) -> dict[str, str]:
     return {
         "requests (messages sent)": f"{verdict.requests:,} ({verdict.messages:,})",
         "ids with exactly one result": f"{verdict.results:,}",
-        "results twice / none": f"{verdict.duplicates} / {verdict.lost}",
+        "results twice / lost": f"{verdict.duplicates} / {verdict.lost}",
         "without a row in job_results": str(verdict.unstored),
         "left in the queue": str(verdict.left_in_queue),
         "dead letters": str(verdict.dead_letters),

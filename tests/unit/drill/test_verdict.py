@@ -20,6 +20,7 @@ GOOD: dict[str, Any] = {
     "spent": 0.5,
     "budget": 1.0,
     "stopped_cleanly": True,
+    "gave_up": False,
 }
 
 
@@ -54,3 +55,7 @@ def test_each_call_on_the_bill_is_reported_or_marked(
     assert found["unknown"] == pytest.approx(unknown * COST)
     assert found["unexplained"] == unexplained
     assert found["unknown_calls"] == sum(marked.values())
+
+
+def test_a_drill_that_gave_up_has_failed() -> None:
+    assert Verdict(**GOOD | {"gave_up": True}).breaches == {"gave up": 1}
