@@ -18,6 +18,10 @@ _ENCODED: Final = (
     "a URL whose user and password are percent-encoded: @ as %40, / as %2F, # as %23, ? as %3F,"
     " : as %3A, % as %25"
 )
+_MANY: Final = (
+    "several hosts in the query if one is an IPv6 address:"
+    " postgresql://USER:PASSWORD@/DATABASE?host=HOST:5432,[2001:db8::1]:5432"
+)
 _DRIVER: Final = (
     *("host", "port", "dbname", "database", "user", "password", "passfile", "service"),
     *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation"),
@@ -87,7 +91,9 @@ def bad_url(url: str) -> tuple[str, ...]:
             _ = parts.port
         pairs = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
     except ValueError:
-        return (_EXAMPLE,)
+        # Before the path, Python reads brackets only of a host that stands alone, since 3.12.9.
+        hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rpartition("@")[2]
+        return (_MANY if "," in hosts and {"[", "]"} & {*hosts} else _EXAMPLE,)
     if scheme not in {"postgresql", "postgres"} or not separator:
         return ("a URL that begins with postgresql:// or postgres://",)
     unknown = _unknown(list(dict.fromkeys(name for name, _ in pairs)))

@@ -11,6 +11,7 @@ from nexus_actors.settings import (
     load_settings,
     masked,
 )
+from nexus_actors.settings.database_url import bad_url
 from tests.unit.settings.parsing import bad, good
 
 ECHO = {"providers": {"e": {"kind": "echo"}}, "routes": [{"models": ["e/m"]}]}
@@ -214,6 +215,14 @@ def test_a_bad_url_is_reported_without_its_password(url: str, variable: bool) ->
     assert mistake.path == ("DATABASE_URL" if variable else "database.url")
     assert "hunter2" not in repr(errors)
     assert "ter2" not in str(errors)
+
+
+@pytest.mark.parametrize("hosts", ["a,[::1", "a:1,b,::1]:7"])
+def test_brackets_among_several_hosts_are_told_to_stand_in_the_query(hosts: str) -> None:
+    """Python 3.11 lets most of them pass, later ones none; these are refused by all."""
+    (mistake,) = bad({"database": {"url": f"postgresql://u:hunter2@{hosts}/d"}}).mistakes
+    assert "?host=" in mistake.expected
+    assert bad_url("postgresql://u:hunter2@/d?host=a:1,b,[::1]:7") == ()
 
 
 def test_the_environment_overrides_batch_size_and_poll_interval() -> None:

@@ -32,7 +32,8 @@ def test_a_place_is_reported_without_its_user(url: str, told: str) -> None:
     ("url", "names"),
     [
         ("postgresql://me:sesame@host:6543/db?host=other", ["host"]),
-        ("postgresql://me:sesame@a:1,b.example,[::1]:7/db", ["a", "b.example", "::1"]),
+        ("postgresql://me:sesame@a:1,b.example:7/db", ["a", "b.example"]),
+        ("postgresql://me:sesame@/db?host=a:1,b.example,[::1]:7", ["a", "b.example", "::1"]),
         ("postgresql://me@/db?host=/run/pg", []),
         ("postgresql://me@/db?host=h", ["h"]),
         ("postgresql:///db", []),
