@@ -124,7 +124,7 @@ class AdminSettings(Section):
     """`[admin]`"""
 
     listen: Annotated[str, Field(json_schema_extra={"expected": EXPECTED})] = ""
-    """Where `/metrics`, `/health` and the dashboard are served: `HOST:PORT`, `[IPV6]:PORT` or
+    """Where `/metrics`, `/health/ready` and the dashboard are served: `HOST:PORT`, `[IPV6]:PORT` or
     `unix:PATH` (relative to `data_dir`). Empty: nowhere."""
 
     @field_validator("listen")

@@ -30,6 +30,7 @@ RUN: Final[dict[Words, str]] = {
     ("install",): "in the user's folders",
     ("ln",): "in the user's folders",
     ("ls",): "in the user's folders",
+    ("mkdir",): "in the user's folders",
     ("nexus",): "in this process' own database and folder",
     ("openssl", "rand"): "into a file of the user's",
     ("pg_dump",): "of the sandbox's database",
