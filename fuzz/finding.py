@@ -26,7 +26,7 @@ def shortened(text: str, most: int = 1500) -> str:
     return f"{text[:half]} … {len(text) - most} characters … {text[-half:]}"
 
 
-def told(error: BaseException) -> tuple[str, str]:
+def described(error: BaseException) -> tuple[str, str]:
     """An error in one line, and the last places it came through."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = "".join(

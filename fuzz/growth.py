@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from fuzz import measure, subjects
 from fuzz.bases import ANSWERS, ERRORS, REQUESTS
-from fuzz.finding import Finding, shortened, told
+from fuzz.finding import Finding, described, shortened
 from fuzz.mutate import Path, get, json_text, paths, pieces
 
 MOST: Final = 2.3
@@ -182,7 +182,7 @@ def grown(shape: Shape) -> list[Finding]:
             if what is not None
         ]
     except Exception as error:  # noqa: BLE001 - any is a finding
-        what, where = told(error)
+        what, where = described(error)
         return [Finding("growth", what, str(shape), where)]
 
 

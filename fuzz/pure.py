@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fuzz import measure, places, subjects
 from fuzz.bases import ANSWERS, ERRORS, REQUESTS
-from fuzz.finding import Finding, shortened, told
+from fuzz.finding import Finding, described, shortened
 from fuzz.growth import grown, shapes
 from fuzz.mutate import changed, changes, cut, cuts, json_text, pieces
 from fuzz.row import identified
@@ -78,7 +78,7 @@ def searched(
     try:
         _run(strategy, timed, count, number, (Phase.generate, Phase.shrink))
     except Exception as error:  # noqa: BLE001 - any is a finding
-        what, where = told(error)
+        what, where = described(error)
         return [Finding(part, what, shortened(repr(last), _SHOWN), where)]
     return []
 

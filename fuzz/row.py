@@ -124,7 +124,7 @@ class Row:
     """The id of the row before it."""
     made: tuple[str, int] | None
     """Of `MADE`, laid over it by SQL."""
-    answer: "Told | None"
+    answer: "Answer | None"
     """None: the built-in provider answers."""
 
     def smaller(self) -> "list[Row]":
@@ -173,7 +173,7 @@ def identified(value: Any, given: Mapping[str, Any]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Answer:
     """What a provider answers."""
 
     steps: tuple[Change, ...]
@@ -195,8 +195,8 @@ class Told:
         )
 
 
-told: Final = st.builds(
-    Told,
+answers: Final = st.builds(
+    Answer,
     st.lists(changes.map(tuple), max_size=1).map(lambda it: it[0] if it else ()),
     cuts.map(tuple),
     st.sampled_from((200, 200, 200, 200, 400, 404, 422, 500)),
@@ -224,5 +224,5 @@ def rows(sizes: Sequence[int] = SIZES) -> st.SearchStrategy[Row]:
         st.sampled_from(IDS),
         st.tuples(*(one_in_ten,) * 6),
         made,
-        told,
+        answers,
     )

@@ -83,23 +83,23 @@ class Bench:
                 self.answers[f"m{number}"] = Reply(status=row.answer.status, body=row.answer.body())
             query, arguments = row.statement(name, number)
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, StorageError):
-                msg_id, *told = (await sql.rows(query, *arguments))[0].values()
-                sent.append(Sent(row, msg_id, await self._identity(msg_id, *told)))
+                msg_id, *returned = (await sql.rows(query, *arguments))[0].values()
+                sent.append(Sent(row, msg_id, await self._identity(msg_id, *returned)))
         return sent
 
-    async def _identity(self, msg_id: int, *told: str | None) -> str | None:
-        """As the statement told it; else by the queue, or by the archive, where it has ended
+    async def _identity(self, msg_id: int, *returned: str | None) -> str | None:
+        """As the statement returned it; else by the queue, or by the archive, where it has ended
         already. (A number that is given twice is another's in the archive.)
         """
-        if not told:
+        if not returned:
             found = await self.service.sql.rows(
                 f"SELECT left({IDENTITY}, 300) AS id FROM (SELECT msg_id, message FROM"
                 " pgmq.q_ai_requests UNION ALL SELECT msg_id, message FROM pgmq.a_ai_requests) AS m"
                 " WHERE msg_id = $1",
                 msg_id,
             )
-            told = tuple(row["id"] for row in found)
-        read_id = told[0] if told else None
+            returned = tuple(row["id"] for row in found)
+        read_id = returned[0] if returned else None
         return read_id if read_id is not None and 0 < len(read_id) <= 255 else None
 
     async def left(self, seconds: float) -> list[int]:

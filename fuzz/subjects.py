@@ -193,8 +193,8 @@ def answer(api: str, body: bytes, pieces: list[bytes] | None, status: int) -> No
     canned.status, canned.body, canned.pieces = status, body, pieces
     canned.headers = {"content-type": "application/json", "retry-after": str(status)}
     on_text = None if pieces is None else _no_text
-    told = provider.complete(SENT, model, timeout=5.0, on_text=on_text)
-    check_outcome(finished(told))
+    outcome = provider.complete(SENT, model, timeout=5.0, on_text=on_text)
+    check_outcome(finished(outcome))
 
 
 def _no_text(text: str) -> None:
@@ -204,9 +204,9 @@ def _no_text(text: str) -> None:
 def event_stream(body: bytes, chunks: list[bytes]) -> None:
     """The same events, however they are cut up."""
     whole, cut_up = EventStream(), EventStream()
-    told = [*whole.feed(body), *whole.close()]
+    events = [*whole.feed(body), *whole.close()]
     again = [data for chunk in chunks for data in cut_up.feed(chunk)]
-    assert told == [*again, *cut_up.close()], "pieces change the events"
+    assert events == [*again, *cut_up.close()], "pieces change the events"
 
 
 def json_reading(text: str) -> None:

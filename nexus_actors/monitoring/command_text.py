@@ -46,12 +46,12 @@ def sql_call(function: str, *arguments: object, **named: object) -> str:
     return f"SELECT {function}({', '.join(given)});"
 
 
-def sql_recorded(action: str, subject: str, detail: Mapping[str, object], *acts: str) -> str:
+def sql_recorded(action: str, subject: str, detail: Mapping[str, object], *statements: str) -> str:
     """One transaction of statements and their record in nexus.audit, as the dashboard makes it.
     Values of `detail` that are None are left out."""
     shown = json.dumps({name: it for name, it in detail.items() if it is not None})
     record = sql_call("nexus.record", action, subject, shown)
-    return sql_transaction(*acts, record)
+    return sql_transaction(*statements, record)
 
 
 def sql_transaction(*statements: str) -> str:

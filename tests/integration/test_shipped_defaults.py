@@ -186,7 +186,7 @@ def called(server: ScriptedServer) -> dict[str, Recorded]:
     return calls
 
 
-def untold(asked: Mapping[str, Any], body: Any, dropped: list[str]) -> list[str]:
+def omitted_silently(asked: Mapping[str, Any], body: Any, dropped: list[str]) -> list[str]:
     """Fields that are neither in the call as they were asked for, nor told."""
     told = {entry.partition(":")[0].partition("[")[0].partition(".")[0] for entry in dropped}
     return [
@@ -196,14 +196,16 @@ def untold(asked: Mapping[str, Any], body: Any, dropped: list[str]) -> list[str]
     ]
 
 
-def lost_untold(
+def omitted_silently_by_request(
     asked: list[dict[str, Any]],
     calls: Mapping[str, Recorded],
     results: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, list[str]]:
     """By request, what was neither sent nor told."""
     lost = {
-        (name := request["request_id"]): untold(request, calls[name].json, results[name]["dropped"])
+        (name := request["request_id"]): omitted_silently(
+            request, calls[name].json, results[name]["dropped"]
+        )
         for request in asked
     }
     return {name: fields for name, fields in lost.items() if fields}
@@ -250,7 +252,7 @@ async def test_any_one_vendors_key_answers_whatever_is_asked(
         asked = list(requests(VARIANTS))
         async with running_service(database_url, tmp_path, settings=settings) as service:
             results = await answers(service, asked)
-    assert lost_untold(asked, called(server), results) == {}
+    assert omitted_silently_by_request(asked, called(server), results) == {}
 
 
 @pytest.mark.parametrize("source", ["built-in", "file"])
@@ -270,7 +272,7 @@ async def test_any_one_vendors_key_answers_the_contracts_own_example(
     assert result["usage"]["total_tokens"] > 0
     assert result["cost"] is not None
     body = next(call.json for call in server.requests if b"Design a feature" in call.body)
-    assert untold(EXAMPLE, body, result["dropped"]) == []
+    assert omitted_silently(EXAMPLE, body, result["dropped"]) == []
     for name, plain in results.items():
         assert name == "example" or plain["dropped"] == [], name
 
@@ -318,7 +320,7 @@ async def test_any_preset_answers_whatever_is_asked(
         asked = list(requests(VARIANTS, [{"complexity": "simple", "task_type": "*"}]))
         async with running_service(database_url, tmp_path, settings=settings) as service:
             results = await answers(service, asked)
-    assert lost_untold(asked, called(server), results) == {}
+    assert omitted_silently_by_request(asked, called(server), results) == {}
 
 
 def test_every_effort_is_asked_for() -> None:

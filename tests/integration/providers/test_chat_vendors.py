@@ -330,7 +330,7 @@ async def test_a_forged_state_is_no_way_to_send_anything_else() -> None:
         ("xai", "grok-4.5", 0.00125, 0),
     ],
 )
-async def test_a_told_cost_is_read(preset: str, model: str, cost: float, cached: int) -> None:
+async def test_a_reported_cost_is_read(preset: str, model: str, cost: float, cached: int) -> None:
     for stream in (False, True):
         async with connected(preset) as (_, session):
             answer, _ = await complete(session, asked(messages=(USER,)), model, stream=stream)
