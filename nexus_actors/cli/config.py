@@ -127,8 +127,10 @@ def _toml(shown: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _routes(routes: Sequence[Mapping[str, Any]], sources: Mapping[str, str]) -> Iterator[str]:
-    if "routes" in sources:
+    if sources.get("routes") == "file":
         yield from ("", "# All built-in routes are replaced by these:")
+    elif "routes" in sources:
+        yield from ("", f"# Stands in for all configured routes, since {sources['routes']}:")
     for route in routes:
         yield from ("", f"[[routes]]  # {sources.get('routes', 'default')}")
         yield from _lines(route)

@@ -55,16 +55,26 @@ def _warnings(settings: Settings) -> Iterator[Finding]:
     elsewhere = {left_out_warning(settings.left_out), gap_warning(settings.routes)}
     for warning in settings.warnings:
         if warning not in elsewhere:
-            fix = f"correct it in {settings.file or 'the environment'}; then nexus config check"
             if warning == echo_warning(settings.left_out):
-                fix = "set one of these variables where the service gets its environment"
-            yield Advice(warning, "the service starts, and works as described", fix)
+                yield _no_key(warning)
+                continue
+            fix = f"correct it in {settings.file or 'the environment'}; then nexus config check"
+            yield Advice(warning, "the service starts nevertheless", fix)
     if (file := exposed_password(settings)) is not None:
         yield Advice(
             f"[database] url has a password, and everybody on this machine can read {file}",
             "whoever has an account here can read and change the queue and the results",
             f"chmod 640 {file}, or take it from DATABASE_URL",
         )
+
+
+def _no_key(warning: str) -> Advice:
+    """The running service may have keys: their variables are seldom set in every terminal."""
+    return Advice(
+        f"in this environment, {warning}",
+        "a service that is started here answers nothing; one that runs may have keys of its own",
+        "set one of these variables where the service gets its environment",
+    )
 
 
 def look_at_packages(_: Configured) -> Sequence[Finding]:

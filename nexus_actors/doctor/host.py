@@ -156,7 +156,7 @@ def _state_of(found: Holder, answer: Mapping[str, Any]) -> Sequence[Finding]:
     return [
         Wrong(
             f"the service (pid {found.pid}) is degraded: {error}",
-            "it waits for that, and goes on by itself once it is over",
+            "it recovers by itself when the cause is over",
             "nexus status; docs/operating.md has what each reason means",
             subject=", ".join(names),
         )

@@ -18,7 +18,7 @@ from nexus_actors.settings.suggestions import nearest
 _GONE: Final = ": no such file or directory"
 _SHARE: Final = 0.8
 """Share of a check's time for one call, so that its own error is reported before the time is up."""
-_LEFT_OUT: Final = "it is left out: what is for it goes to the route's next model, or fails"
+_LEFT_OUT: Final = "it is left out: requests for it go to the route's next model, or fail"
 
 
 def look_at_keys(at: Installation) -> Sequence[Finding]:
@@ -60,7 +60,9 @@ def _absent(settings: Settings, left_out: Sequence[LeftOut]) -> Finding:
 def _lost(settings: Settings, providers: Sequence[str]) -> Iterator[str]:
     """What the routes do without. Only the file's own routes: few installations have keys for all
     built-in ones."""
-    for index, route in enumerate(settings.routes if "routes" in settings.sources else ()):
+    for index, route in enumerate(
+        settings.routes if settings.sources.get("routes") == "file" else ()
+    ):
         lost = [str(ref) for ref in route.models if ref.provider in providers]
         if lost:
             yield f"routes[{index}] does without {', '.join(lost)}"
@@ -75,8 +77,8 @@ def _fix_of_key(provider: str, why: str) -> str:
     if why.endswith("is not set"):
         variable = why.partition(" ")[0]
         return (
-            f"set {variable} where the service gets its environment (EnvironmentFile= of its unit),"
-            f" or give [providers.{provider}] an api_key_file"
+            f"set {variable} where the service gets its environment, or give"
+            f" [providers.{provider}] an api_key_file"
         )
     return f"see [providers.{provider}] in the config, and docs/keys.md"
 

@@ -7,7 +7,8 @@ from nexus_actors.doctor.check import Check, Installation, in_thread
 from nexus_actors.doctor.finding import Advice, Finding, Ok
 from nexus_actors.routing.config_warnings import misspelt, without_price
 from nexus_actors.settings import Settings
-from nexus_actors.settings.reach import gap_warning
+from nexus_actors.settings.defaults import ECHO
+from nexus_actors.settings.reach import NO_KEY, gap_warning
 
 
 def look_at_routes(at: Installation) -> Sequence[Finding]:
@@ -15,11 +16,16 @@ def look_at_routes(at: Installation) -> Sequence[Finding]:
     missing key is in the finding of `keys`."""
     settings = at.settings
     findings = [*_gaps(settings), *_misspelt(settings)]
-    where = "in the file" if "routes" in settings.sources else "built in"
+    return findings or [Ok(_counted(settings))]
+
+
+def _counted(settings: Settings) -> str:
+    source = settings.sources.get("routes")
+    if source == NO_KEY:
+        return f"{ECHO} stands in for all configured routes, since {source}"
+    where = "built in" if source is None else "in the file"
     count = len(settings.routes)
-    return findings or [
-        Ok(f"{count} route{'s' * (count > 1)} ({where}), each with a model to call")
-    ]
+    return f"{count} route{'s' * (count > 1)} ({where}), each with a model to call"
 
 
 def _gaps(settings: Settings) -> Iterator[Finding]:

@@ -60,7 +60,7 @@ async def look_at_migrations(at: Connected) -> Sequence[Finding]:
             cause, _, fix = cause.rpartition(": ")
         return [Wrong(cause, _REFUSED, fix)]
     if not missing:
-        return [Ok("all of this program's are made")]
+        return [Ok("all applied")]
     cause = f"it has yet to be given {', '.join(missing)}"
     may = await at.pool.run(fetch, "SELECT has_database_privilege(current_database(), 'CREATE')")
     fix = "nexus db migrate, as the owner of the database"
@@ -103,7 +103,7 @@ async def look_at_producers(at: Connected) -> Sequence[Finding]:
         )
         for row in rows
     ]
-    return findings or [Ok("no role that may send lacks a part of it")]
+    return findings or [Ok("each role that can send has all it needs")]
 
 
 CHECKS: Final = (

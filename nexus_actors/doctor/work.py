@@ -201,7 +201,7 @@ async def look_at_copies(at: Connected) -> Sequence[Finding]:
     if holders:
         cause = f"the lock of this instance is held by {holders[0]}, which is no service of ours"
         return [Advice(cause, "the service works without it", "end that session")]
-    return [Ok("nobody else has it")]
+    return [Ok("no other service has the id of this data_dir")]
 
 
 def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
@@ -212,7 +212,7 @@ def _instance(data_dir: Path) -> tuple[str, Place] | Finding:
     if own is None:
         return Ok("this data_dir has no instance-id yet")
     if running_pid(data_dir) is not None:
-        return Ok("the service that runs here has it")
+        return Ok("the service that runs here has the id of this data_dir")
     return own, own_place(data_dir)
 
 

@@ -379,5 +379,5 @@ class Settings:
     file: Path | None = field(default=None, compare=False)
     """The config file read, if any."""
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
-    """Where a value came from, by dotted path (`queue.batch_size`): `file` or an environment
-    variable's name. What is not in it is a default."""
+    """Where a value came from, by dotted path (`queue.batch_size`): `file`, an environment
+    variable's name, or `reach.NO_KEY`. What is not in it is a default."""

@@ -7,7 +7,7 @@ does not mention is dropped if no route names it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from nexus_actors.contract.tasks import CAPABILITIES, COMPLEXITIES
 from nexus_actors.settings import defaults
@@ -16,6 +16,9 @@ from nexus_actors.settings.model import LeftOut, Provider, Route
 from nexus_actors.settings.providers import provider_tables, read_provider
 from nexus_actors.settings.routes import read_routes
 from nexus_actors.settings.suggestions import nearest
+
+NO_KEY: Final = "no provider has a key"
+"""The source of the route to `echo`, which stands in for those of the file, or the built-in ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ def read_reach(
     # Before the mistakes: another section's must not make routes wrong that echo would serve.
     if not usable and _is_built_in(tables, route_list):
         _refuse_wrong_keys(left_out, environ, notes)
+        sources["routes"] = NO_KEY
         return _echo_reach(left_out, environ, notes)
     if notes.mistakes or notes.unknown:
         if routes is not None:  # what they reach is wrong whatever else is
@@ -100,7 +104,7 @@ def echo_warning(left_out: Mapping[str, LeftOut]) -> str:
     """That `echo` stands in for the providers, since none of them has a key."""
     why = ", ".join(dict.fromkeys(it.why.removesuffix(" is not set") for it in left_out.values()))
     return (
-        f"no provider has a key ({why}): {defaults.ECHO} serves every route, "
+        f"{NO_KEY} ({why}): {defaults.ECHO} serves every route, "
         "so every answer only repeats its question"
     )
 

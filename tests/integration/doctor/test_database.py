@@ -370,7 +370,7 @@ async def test_a_copy_of_a_data_dir_is_known_before_it_starts(
     house.data_dir.mkdir(mode=0o700)
     assert_result(await house.find("copies"), "ok", "no instance-id yet")
     (house.data_dir / "instance-id").write_text(own)
-    assert_result(await house.find("copies"), "ok", "nobody else has it")
+    assert_result(await house.find("copies"), "ok", "no other service has the id")
     elsewhere = place("far-away", "boot", 4711, "/elsewhere", "pid:[1]")
     async with open_postgres(database_url) as pool, open_claim(pool, own, elsewhere):
         told = await house.find("copies")

@@ -11,6 +11,8 @@ from nexus_actors.cli import report
 from nexus_actors.settings import Settings, load_settings
 from nexus_actors.settings.section import Section
 
+SHIPPED = Path(__file__).parents[3] / "config" / "nexus.toml"
+
 
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -94,6 +96,18 @@ def test_every_value_is_shown_with_its_source(
     config.write_text("")
     report.run(["config", "show", "--config", str(config)])
     assert "replaced" not in capsys.readouterr().out
+
+
+def test_echo_is_not_shown_as_the_route_of_a_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY")
+    config.write_text(SHIPPED.read_text())
+    report.run(["config", "show", "--config", str(config)])
+    shown = capsys.readouterr().out
+    assert "# Stands in for all configured routes, since no provider has a key:" in shown
+    assert "[[routes]]  # no provider has a key" in shown
+    assert "replaced" not in shown
 
 
 def test_no_section_is_left_out_and_no_secret_is_shown(
