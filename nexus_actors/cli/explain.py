@@ -197,7 +197,7 @@ def _print(
         for line in _lines(step):
             say(line)
     for number, (model, cost) in enumerate(costs.items(), start=1):
-        say(f"      {number}. {model}: {'cost unknown' if cost is None else f'${cost:.6f}'}")
+        say(f"      {number}. {model}: {_unpriced(entry) if cost is None else f'${cost:.6f}'}")
     if not entry.attempts:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -206,6 +206,13 @@ def _print(
     for attempt in entry.attempts:
         table.add_row(*_cells(attempt))
     console.print(table)
+
+
+def _unpriced(entry: "JournalEntry") -> str:
+    from nexus_actors.monitoring.story import may_cost
+
+    is_over = entry.request["finished_at"] is not None
+    return "no tokens were used" if is_over and not may_cost(entry) else "cost unknown"
 
 
 def _facts(entry: "JournalEntry") -> "Table":

@@ -61,8 +61,9 @@ async def find_story(database: Runs, queue: str, request_id: str) -> Story:
         count, first = await database.run(read_reach, queue)
     except StorageError as error:
         return Story(unsearched=error)
-    back = "all there are" if first is None else f"back to message {first}"
-    return Story(looked=f"searched {count:,} messages of {queue}, {back}")
+    if first is None:
+        return Story(looked=f"nor has the queue {queue} (messages: {count:,})")
+    return Story(looked=f"nor have the newest {count:,} messages of the queue {queue}")
 
 
 def steps_of(entry: JournalEntry) -> list[dict[str, Any]]:
@@ -73,8 +74,9 @@ def steps_of(entry: JournalEntry) -> list[dict[str, Any]]:
 def candidate_costs(
     settings: Settings, entry: JournalEntry, steps: Sequence[Mapping[str, Any]]
 ) -> dict[str, float | None]:
-    """What each considered model, in order, costs (US dollars) for the tokens that were used. None
-    if the price or the tokens are unknown, or the config no longer has the provider."""
+    """What each considered model, in order, costs (US dollars) for the tokens that were used: 0 for
+    a free one, whatever the tokens. None if the price or the tokens are unknown, or the config no
+    longer has the provider."""
     routed = [step["detail"]["candidates"] for step in steps if "candidates" in step["detail"]]
     prompt, completion = (entry.request[f"{name}_tokens"] for name in ("prompt", "completion"))
     tokens: Tokens | None = None
@@ -84,11 +86,18 @@ def candidate_costs(
     costs: dict[str, float | None] = {}
     for name in routed[-1] if routed else ():
         ref = ModelRef(*name.split("/", 1))
-        if tokens is not None and ref.provider in settings.providers:
-            costs[name] = catalog.cost(ref, tokens)
-        else:
+        if ref.provider not in settings.providers:
             costs[name] = None
+        elif tokens is None:
+            costs[name] = 0.0 if catalog.is_free(ref) else None
+        else:
+            costs[name] = catalog.cost(ref, tokens)
     return costs
+
+
+def may_cost(entry: JournalEntry) -> bool:
+    """Whether one of its ended calls was paid for, or may have been."""
+    return any(it["cost"] or it["maybe_paid"] or it["outcome"] == "ok" for it in entry.attempts)
 
 
 def notes_of(attempt: Mapping[str, Any]) -> Iterator[str]:

@@ -172,7 +172,7 @@ def _story_lines(story: Story, request_id: str) -> Iterator[str]:
         yield from (f"paused: {it['subject']} {printable(it['name'])}" for it in story.pauses)
     elif story.entry is None:
         why = f"the queue cannot be searched: {story.unsearched}" if story.unsearched else ""
-        yield printable(f"Nobody knows request {request_id}; {why or story.looked}")
+        yield printable(f"The journal has no request {request_id}; {why or story.looked}")
     else:
         if story.wait is not None:
             detail = printable(story.wait["detail"] or "-", _SHOWN)

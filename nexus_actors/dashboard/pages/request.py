@@ -10,7 +10,14 @@ from nexus_actors.dashboard.visit import PageError, View, Visit
 from nexus_actors.monitoring.command_text import shell_word
 from nexus_actors.monitoring.messages import read_messages
 from nexus_actors.monitoring.reading import Looking
-from nexus_actors.monitoring.story import Story, candidate_costs, find_story, notes_of, steps_of
+from nexus_actors.monitoring.story import (
+    Story,
+    candidate_costs,
+    find_story,
+    may_cost,
+    notes_of,
+    steps_of,
+)
 from nexus_actors.monitoring.timeline import Span, outcome_of, timeline
 from nexus_actors.storage.postgres.journal import JournalEntry, read_entry
 
@@ -57,7 +64,7 @@ async def show(visit: Visit) -> View:
         "holder": story.holder,
         "spans": list(zip(spans, _bars(spans), strict=True)),
         "width": WIDTH,
-        "may_cost": any(it["maybe_paid"] or it["outcome"] == "ok" for it in story.entry.attempts),
+        "may_cost": may_cost(story.entry),
         "steps": [_step(it) for it in steps],
         "costs": _costs(visit, story.entry, steps),
         "attempts": list(_attempts(story.entry)),

@@ -152,7 +152,7 @@ async def test_the_story_of_a_request(browser: Browser) -> None:
         "timeout 504 no answer; may have been paid; first text after 700 ms",
         "In the queue",
         "not p/m: it is paused",
-        "echo/echo-1: cost unknown",
+        "echo/echo-1: $0",
         "Retried as s",
         "Retry",
         "nexus explain r",

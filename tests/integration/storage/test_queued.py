@@ -73,7 +73,9 @@ def test_nexus_explain_and_nexus_result_say_that_it_is_queued(
     assert (told["state"], told["visible_from"]) == ("queued", "infinity")
     with pytest.raises(Timeout, match=r"^no result for r: it is queued, visible from infinity"):
         result("r", config=config)
-    with pytest.raises(CommandError, match="the journal has no request unknown"):
+    with pytest.raises(
+        CommandError, match=r"no request unknown; nor has the queue ai_requests \(messages: 1\)"
+    ):
         explain("unknown", config=config)
     asyncio.run(executed("DROP FUNCTION nexus.find_queued"))
     with pytest.raises(
