@@ -114,7 +114,7 @@ def absolute(text: str, environ: Mapping[str, str]) -> Path | None:
         return None
     home = environ.get("HOME")
     if home and (text == "~" or text.startswith("~/")):
-        text = f"{home}/{text[2:]}"
+        text = f"{home.rstrip('/')}/{text[2:]}"  # two slashes would stay
     return Path(text).expanduser().absolute()
 
 

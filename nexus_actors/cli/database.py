@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from nexus_actors.storage.postgres.sql import Queues
 
 Role = Annotated[str, Parameter(help="The role's name.")]
+_ELSEWHERE: Final = (
+    "if it runs with another config or URL: export NEXUS_CONFIG=FILE, or DATABASE_URL=URL"
+)
 _AS_STARTED: Final = (
-    "set here what the service was started with: export DATABASE_URL=URL, or NEXUS_CONFIG=FILE"
+    "give this terminal what the service has: export DATABASE_URL=URL, or NEXUS_CONFIG=FILE"
 )
 db = App(name="db", help="Prepare or find the database.", help_format="plaintext")
 
@@ -119,7 +122,7 @@ def running_database(settings: "Settings") -> str:
         raise CommandError(
             f"no service is running with data_dir {data_dir}, so its embedded database is stopped",
             exit_codes.NOT_RUNNING,
-            details=[sought_url(settings), f"{_AS_STARTED}; to start one: nexus start"],
+            details=[sought_url(settings), f"start it: nexus start; {_ELSEWHERE}"],
         )
     _refuse_other_database(settings)
     return embedded_url(data_dir)

@@ -170,8 +170,7 @@ def naming_config(config: Path | None) -> Iterator[None]:
     except control_client.NotRunning as error:
         error.add_note(f"data_dir is from {sought(find_file(config, os.environ))}")
         error.add_note(
-            "set here the config that the service was started with: export NEXUS_CONFIG=FILE; to"
-            " start one: nexus start"
+            "start it: nexus start; if it runs with another config: export NEXUS_CONFIG=FILE"
         )
         raise
 

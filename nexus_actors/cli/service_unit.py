@@ -160,7 +160,8 @@ def show(
 
 def _must_be_allowed(wanted: Wanted) -> None:
     if wanted.root is not None and not wanted.root.is_dir():
-        raise CommandError(f"--root {wanted.root}: expected a folder", exit_codes.USAGE)
+        why = "is not a folder" if wanted.root.exists() else "does not exist"
+        raise CommandError(f"--root {wanted.root} {why}", exit_codes.USAGE)
     if wanted.root is None and not wanted.user and os.geteuid() != 0:
         raise CommandError(
             "only root changes the units of all: sudo, or --user, or --root DIR", exit_codes.USAGE

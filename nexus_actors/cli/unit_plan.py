@@ -28,6 +28,8 @@ _LEAST: Final = (
     'write one with data_dir = "/var/lib/nexus" in [service] and url_file = "database_url" in'
     " [database]; the rest has defaults"
 )
+_LEAST_OF_USER: Final = "write one; it may be empty, since all settings have defaults"
+"""A user unit can write to the default data_dir, and its embedded PostgreSQL needs no URL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,7 @@ def plan(wanted: Wanted) -> Planned:
         unit = _of_config(unit, file, planned)
         needed.append(config)
     else:
-        planned.troubles.append(f"no config {file}: {_LEAST}")
+        planned.troubles.append(f"no config {file}: {_LEAST_OF_USER if unit.user else _LEAST}")
     wrong = list(wrong_names(unit))
     planned.troubles += wrong
     if wrong:

@@ -137,7 +137,7 @@ def test_a_config_that_is_missing_or_wrong_is_refused_with_its_mistakes(system: 
     system.config.write_text(CONFIG + "pool_size = 0\n[queue]\nbach_size = 7\n")
     system.refuses("nexus.toml:5: database.pool_size", "nexus.toml:7: queue.bach_size")
     system.config.unlink()
-    system.refuses(f"no config {system.config}")
+    system.refuses(f'no config {system.config}: write one with data_dir = "/var/lib/nexus"')
 
 
 def test_a_secret_that_is_there_and_wrong_is_refused_without_a_character_of_it(
@@ -152,6 +152,17 @@ def test_a_secret_that_is_there_and_wrong_is_refused_without_a_character_of_it(
 def test_data_that_the_units_user_cannot_write_to_is_refused(system: System, folder: str) -> None:
     system.config.write_text(CONFIG.replace("/var/lib/nexus", folder))
     system.refuses("expected a folder below /var/lib, where the unit's user can write: data_dir =")
+    system.config.write_text(CONFIG.replace('data_dir = "/var/lib/nexus"', ""))
+    system.refuses("data_dir = /.local/state/nexus: expected a folder below /var/lib")
+
+
+def test_a_root_that_is_no_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file := tmp_path / "file").touch()
+    for root, why in ((tmp_path / "none", "does not exist"), (file, "is not a folder")):
+        assert report.run(["service", "install", "--root", str(root)]) == 2
+        assert f"--root {root} {why}" in capsys.readouterr().err
 
 
 def test_secrets_elsewhere_than_among_the_credentials_are_refused(system: System) -> None:
@@ -263,12 +274,14 @@ def test_a_unit_of_ones_own_needs_no_root_and_may_be_below_home(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     config = tmp_path / ".config/nexus/nexus.toml"
     config.parent.mkdir(parents=True)
-    config.write_text("[service]\n")
     nexus = tmp_path / "bin/nexus"
     nexus.parent.mkdir()
     nexus.write_text("#!/usr/bin/env python3\n")
     nexus.chmod(0o755)
     words = ("--user", "--executable", str(nexus))
+    assert report.run(["service", "install", *words]) == 2
+    assert f"no config {config}: write one; it may be empty" in capsys.readouterr().err
+    config.touch()
     assert report.run(["service", "install", *words]) == 0, capsys.readouterr().err
     said = capsys.readouterr().err
     assert "systemctl --user enable --now nexus.service" in said
