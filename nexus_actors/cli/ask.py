@@ -3,7 +3,7 @@
 import sys
 import uuid
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
@@ -26,6 +26,8 @@ Complexity = Annotated[
 TaskType = Annotated[str | None, Parameter(help="For example coder, architect, classifier.")]
 Model = Annotated[str | None, Parameter(help="PROVIDER/MODEL, or a model's name.")]
 Provider = Annotated[str | None, Parameter(help="The preferred provider.")]
+_PATIENCE: Final = 5.0
+"""Seconds to find out why there is no answer."""
 
 
 @dataclass(slots=True)
@@ -135,8 +137,27 @@ async def _ask(
             if error.failure is not None:  # the request has ended: no answer will follow
                 _name(error.request_id)
                 raise CommandError(str(error)) from error
-            later = f"; it may still be queued: nexus result {error.request_id} shows the outcome"
+            why = await _why_queued(url, settings.queue.requests, str(error.request_id))
+            later = f"; {why}: nexus result {error.request_id} shows the outcome"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
+
+
+async def _why_queued(url: str, queue: str, request_id: str) -> str:
+    """Why a request has no result yet, as far as the database says."""
+    import trio
+
+    from nexus_actors.monitoring.story import find_story
+    from nexus_actors.storage.errors import StorageError
+    from nexus_actors.storage.postgres.connection import open_postgres
+
+    paused: str | None = None
+    with trio.move_on_after(_PATIENCE):
+        try:
+            async with open_postgres(url, pool_size=1) as pool:
+                paused = (await find_story(pool, queue, request_id)).paused
+        except StorageError:  # a producer's role may not read the journal
+            paused = None
+    return f"it waits, since {paused}" if paused else "it may still be queued"
 
 
 async def _print_as_it_comes(

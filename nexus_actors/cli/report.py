@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, get_origin
 
 from nexus_actors.cli import exit_codes
 
@@ -100,13 +100,26 @@ def _misused(error: "CycloptsError") -> str:
         which = "arguments" if len(left) > 1 else "argument"
         return f"{command}: unexpected {which} {' '.join(left)}; see {command} --help"
     if isinstance(error, CoercionError) and error.token is not None and argument is not None:
-        wanted = _NUMBERS.get(error.target_type)
-        if wanted is not None:
+        wanted, close = _wanted(error.target_type, error.token.value)
+        if wanted:
             name = error.token.keyword or argument.name.lstrip("-").upper()
             help_text = (argument.parameter.help or "").removesuffix(".")
-            told = f'{name}: expected {wanted}, found "{error.token.value}"'
+            told = f'{name}: expected {wanted}, found "{error.token.value}"{close}'
             return f"{told} ({help_text})" if help_text else told
     return " ".join(str(error).split())  # cyclopts breaks lines for a box
+
+
+def _wanted(kind: Any, given: str) -> tuple[str, str]:
+    """What an argument of this type may be, and which of its words was probably meant."""
+    choices = list(map(str, get_args(kind))) if get_origin(kind) is Literal else []
+    if not choices:
+        return _NUMBERS.get(kind, ""), ""
+    from nexus_actors.settings.suggestions import nearest
+
+    close = nearest(given, choices, cutoff=0.8)
+    return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1]))), (
+        f"; did you mean {close}?" if close else ""
+    )
 
 
 def _report(error: BaseException) -> int | None:

@@ -46,7 +46,9 @@ OnNode = Annotated[
     ),
 ]
 Name = Annotated[str | None, Parameter(name="NAME", help="Its name; a glob for models and agents.")]
-What = Annotated[Subject | None, Parameter(name="WHAT", help="The kind of thing.")]
+What = Annotated[
+    Subject | None, Parameter(name="WHAT", help="The kind of thing; its NAME follows.")
+]
 
 
 def pause(
@@ -96,6 +98,16 @@ def pause(
         node or "*",
     )
     _tell(settings, rows, json)
+    if subject == "model" and named and not json and not _is_routed(settings, named):
+        note(f"no route here names a model {named}; the pause holds for requests that ask for it")
+
+
+def _is_routed(settings: "Settings", model: str) -> bool:
+    """Whether a route names a model that is meant by this name or glob."""
+    from nexus_actors.steering.desired import is_model_meant
+
+    named = {ref for route in settings.routes for ref in route.models}
+    return any(is_model_meant(ref.provider, ref.model, model) for ref in named)
 
 
 def resume(
@@ -268,15 +280,18 @@ def check_known(settings: "Settings", subject: str, name: str | None) -> None:
     from nexus_actors.settings.suggestions import nearest
     from nexus_actors.storage.postgres.sql import read
 
-    known = {str(row["name"]) for row in ask(settings, read("queries", _KNOWN[subject]))}
+    rows = ask(settings, read("queries", _KNOWN[subject]))
+    known = {str(row["name"]) for row in rows}
+    in_use = {str(row["name"]) for row in rows if row["is_in_use"]}
     if subject == "provider":
         known |= {*settings.providers, *settings.left_out}
+        in_use |= settings.providers.keys()
     if name in known:
         return
-    close = nearest(name, known)
+    close = nearest(name, in_use, cutoff=0.75)
     hint = f"; did you mean {close}?" if close else ""
     told = f"there is no {subject} {name}, here or on any node{hint}"
-    listed = ", ".join(sorted(known)) or "none"
+    listed = ", ".join(sorted(in_use)) or "none"
     raise CommandError(f"{told} (known: {listed})", exit_codes.TIMED_OUT)
 
 

@@ -46,6 +46,15 @@ class Story:
     unsearched: StorageError | None = None
     """Why the queue could not be searched."""
 
+    @property
+    def paused(self) -> str | None:
+        """The pause that it waits for, if any, and who made it."""
+        if self.wait is not None:
+            return self.wait["detail"] if self.wait["reason"] == "paused" else None
+        return next(
+            (f"{it['subject']} {it['name']} is paused by {it['by']}" for it in self.pauses), None
+        )
+
 
 async def find_story(database: Runs, queue: str, request_id: str) -> Story:
     """Find a request in the journal, or else among the last messages of the queue. Raises

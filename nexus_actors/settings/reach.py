@@ -18,7 +18,7 @@ from nexus_actors.settings.routes import read_routes
 from nexus_actors.settings.suggestions import nearest
 
 NO_KEY: Final = "no provider has a key"
-"""The source of the route to `echo`, which stands in for those of the file, or the built-in ones."""
+"""The source of the route to `echo`, which stands in for the file's, or the built-in ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,11 +163,7 @@ class Desired:
         """Why no call to this model may begin."""
         if (pause := self._providers.get(provider)) is not None or not self._models:
             return pause
-        full = f"{provider}/{model}"
-        return next(
-            (it for it in self._models if _is_meant(model, it.name) or _is_meant(full, it.name)),
-            None,
-        )
+        return next((it for it in self._models if is_model_meant(provider, model, it.name)), None)
 
     def of_agent(self, agent: str) -> Pause | None:
         """Why no call for the agent's requests may begin."""
@@ -180,6 +176,12 @@ class Desired:
         if self._agents and (pause := self.of_agent(job.body.agent_id or "")) is not None:
             return pause
         return self.queue or (self.of_candidate(*job.candidate) if job.candidates else None)
+
+
+def is_model_meant(provider: str, model: str, by: str) -> bool:
+    """Whether a pause of the model `by` is about this one: a name or a glob, with the provider or
+    without it."""
+    return _is_meant(model, by) or _is_meant(f"{provider}/{model}", by)
 
 
 def _is_meant(name: str, by: str) -> bool:

@@ -167,7 +167,7 @@ def test_what_is_asked_can_be_fetched_later(nexus: Nexus, database_url: str) -> 
     told = one_line(nexus.run("ask", "hello", "--timeout", "0.5"), 5)
     assert re.fullmatch(
         r"nexus: no result for (\S+) after 0\.5 s;"
-        r" it may still be queued: nexus result \1 shows the outcome",
+        r" it waits, since queue ai_requests is paused by \S+: nexus result \1 shows the outcome",
         told,
     ), told
     nexus.configure("[result_poller]\nenabled = false", url=database_url)

@@ -102,6 +102,11 @@ def an_order_for_another_nodes_provider_is_taken(nexus: Inside, owner_url: str) 
         "INSERT INTO nexus.nodes SELECT (jsonb_populate_record(n, jsonb_build_object('node',"
         " 'other', 'concurrency', '{\"theirs\": 8}'::jsonb))).* FROM nexus.nodes AS n",
     )
+    refused = one_line(nexus.run("pause", "provider", "nope"), exit_codes.TIMED_OUT)
+    assert refused.endswith("no provider nope, here or on any node (known: echo, theirs)")
+    query(owner_url, "UPDATE nexus.nodes SET state = 'stopped' WHERE node = 'other'")
+    refused = one_line(nexus.run("pause", "provider", "thiers"), exit_codes.TIMED_OUT)
+    assert refused.endswith("on any node (known: echo)")  # but it may be paused until it is back
     assert nexus.json("pause", "provider", "theirs")["name"] == "theirs"
     query(owner_url, "DELETE FROM nexus.nodes WHERE node = 'other'")
     assert nexus.json("resume", "provider", "theirs") == {"resumed": 1}
@@ -132,6 +137,11 @@ def it_drains_over_a_restart(
 def it_refuses_what_makes_no_sense(nexus: Inside) -> None:
     no_queue = one_line(nexus.run("pause", "queue", "no-such"), exit_codes.TIMED_OUT)
     assert "no queue no-such, here or on any node (known: ai_requests)" in no_queue
+    for model, is_routed in (("echo", True), ("echo/ec*", True), ("no-such", False)):
+        done = nexus.run("pause", "model", model)
+        assert done.returncode == 0
+        assert done.stderr.startswith("no route here names a model") is not is_routed
+        assert nexus.json("resume", "model", model) == {"resumed": 1}
     for words, told in (
         (["pause", "provider"], "nexus"),
         (["pause", "agent", "a", "--fallback"], "expected fallback with a provider or a model"),

@@ -73,6 +73,9 @@ def test_a_number_that_no_letter_has_is_wrong_usage(
     assert "NUMBER" in capsys.readouterr().err
 
 
+WHAT = "WHAT: expected queue, provider, model, agent or node"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -82,7 +85,9 @@ def test_a_number_that_no_letter_has_is_wrong_usage(
         (["status", "extra"], "nexus status: unexpected argument extra; see nexus status --help\n"),
         (["dead", "list", "5", "6"], "nexus dead list: unexpected arguments 5 6; see nexus dead"),
         (["ask", "two", "words"], "nexus ask: unexpected argument words; see nexus ask --help"),
-        (["waiting", "--reason", "pasued"], 'Invalid value "pasued" for --reason. Choose from: '),
+        (["waiting", "--reason", "pasued"], "--reason: expected paused, provider_full, "),
+        (["pause", "nope"], f'{WHAT}, found "nope" (The kind of thing; its NAME follows)\n'),
+        (["pause", "provder", "p"], f'{WHAT}, found "provder"; did you mean provider? (The'),
         (["pause"], "which? queue, provider, model, agent or node; everything: nexus pause queue"),
         (["resume"], "which? queue, provider, model, agent or node; everything: nexus resume"),
     ],

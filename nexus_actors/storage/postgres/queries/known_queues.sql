@@ -1,2 +1,2 @@
 -- The names of the queues that requests come from.
-SELECT q.name FROM nexus.request_queues AS q
+SELECT q.name, true AS is_in_use FROM nexus.request_queues AS q
