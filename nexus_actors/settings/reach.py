@@ -96,7 +96,7 @@ def _refuse_wrong_keys(
         source = "environment" if name in environ else notes.source
         expected = "a provider's key, or the variable unset"
         notes.mistakes.append(
-            Mistake(path=name, found=f"what {problem}", expected=expected, source=source)
+            Mistake(path=name, found=f"a value that {problem}", expected=expected, source=source)
         )
 
 

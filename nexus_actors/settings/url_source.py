@@ -122,7 +122,8 @@ def _read(
         return nothing
     text = read_secret(name, environ, notes.secrets)
     if isinstance(text, str):
-        _note(notes, path, source, text, f"a file that holds a URL such as {EXAMPLE}")
+        found = f"an unusable file ({text})"
+        _note(notes, path, source, found, f"a file that holds a URL such as {EXAMPLE}")
         return nothing
     lines = text.decode("utf-8", "replace").split()
     if len(lines) != 1:

@@ -119,7 +119,8 @@ async def _make_patiently(connection: Connection, queues: Queues, url: str) -> l
             try:
                 return await _make_at_once(connection, queues, location(url))
             except asyncpg.InsufficientPrivilegeError as error:
-                raise _not_ours_to_make(location(url), missing, error) from error
+                owner = await _owner(connection)
+                raise _not_ours_to_make(location(url), missing, error, owner) from error
             except asyncpg.LockNotAvailableError as error:
                 if loop.time() > deadline:
                     what = "a lock that its migrations need is"
@@ -206,11 +207,25 @@ def _held_up(where: str, what: str, holders: list[Holder]) -> DatabaseStartError
     )
 
 
-def _not_ours_to_make(where: str, missing: list[str], error: BaseException) -> DatabaseStartError:
+async def _owner(connection: Connection) -> str:
+    """Who may make what is missing: the owner of the database, or a superuser if we own it."""
+    row = await connection.fetchrow(
+        "SELECT datname, pg_get_userbyid(datdba) AS owner, pg_get_userbyid(datdba) = current_user"
+        " AS is_ours FROM pg_database WHERE datname = current_database()"
+    )
+    assert row is not None  # noqa: S101 - the one that we are connected to
+    if row["is_ours"]:
+        return "a superuser"
+    return f"{row['owner']}, the owner of the database {row['datname']}"
+
+
+def _not_ours_to_make(
+    where: str, missing: list[str], error: BaseException, owner: str
+) -> DatabaseStartError:
     return DatabaseStartError(
         "missing_permission",
         f"cannot use the database {where}: {describe(error)}; it has yet to be given"
-        f" {', '.join(missing)}: run nexus db migrate as its owner",
+        f" {', '.join(missing)}: run nexus db migrate as {owner}",
     )
 
 

@@ -157,6 +157,10 @@ async def test_a_role_with_the_working_privileges_suffices(
             with pytest.raises(DatabaseStartError) as refused:
                 await migrate(pool, Queues(requests="another"))
         assert refused.value.kind == "missing_permission"
+        name = urlsplit(database_url).path.removeprefix("/")
+        assert str(refused.value).endswith(
+            f": run nexus db migrate as postgres, the owner of the database {name}"
+        )
     finally:
         both = f"{role}, {role}_producer, {role}_operator"
         await execute(database_url, f"DROP OWNED BY {both}; DROP ROLE {both}")

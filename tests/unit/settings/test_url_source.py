@@ -92,7 +92,8 @@ def test_keys_are_found_by_the_same_rule(place: Place) -> None:
 @pytest.mark.parametrize(
     ("text", "mode", "found"),
     [
-        (URL, 0o640, "can be read by others: chmod 600"),
+        (URL, 0o640, "an unusable file ("),
+        (URL, 0o640, "can be read by others: chmod 600)"),
         ("", 0o600, "an empty file"),
         (f"{URL}\n{URL}\n", 0o600, "a file with more than a URL in it"),
         ("canary-pw", 0o600, "a file that holds no URL"),
