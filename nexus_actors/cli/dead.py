@@ -152,8 +152,8 @@ def retry(
     request gets all its attempts again. A result that `job_results` refused goes back to its queue
     unchanged. Cancelled requests are skipped unless selected by number or with --reason cancelled.
 
-    Without numbers, the command says how many letters match and asks: their calls are paid for
-    again. Letters that cannot be sent stay, with the reason, and all others are sent. With
+    Without numbers, the command says how many letters match and asks: their calls may be paid
+    for again. Letters that cannot be sent stay, with the reason, and all others are sent. With
     --same-id each request keeps its id, unless a success was published under it, and its result
     replaces the error in `job_results`. What is sent is recorded: see nexus audit.
 
@@ -184,7 +184,7 @@ def retry(
         chosen
         and not (numbers or yes)
         and not confirmed(
-            f"{len(chosen)} dead letters match, and their calls are paid for again",
+            f"{len(chosen)} dead letters match, and their calls may be paid for again",
             "Send their requests again?",
             "sends their requests again",
         )

@@ -170,11 +170,18 @@ def absent(why_not: Iterable[object]) -> int:
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
     """How many requests were sent again, how many results were put back, if any, and what becomes
     of the rest."""
+    from nexus_actors.contract.errors import REFUSALS
+
     back = sum(one.put_back for one in told)
     if back < len(told) or not told:
         yield f"sent again: {sum(one.done for one in told) - back} of {len(told) - back}"
     if back:
         yield f"results put back, which job_results may refuse again: {back}"
+    if refused := sum(one.reason in REFUSALS for one in told):
+        yield (
+            f"refused before as they are, and so again: {refused} (nexus dead edit NUMBER corrects"
+            " the request of a dead letter)"
+        )
     left = sum(not one.done for one in told) - absent(one.why_not for one in told)
     if left:
         yield (

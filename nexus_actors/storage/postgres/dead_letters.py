@@ -102,6 +102,8 @@ class Retried:
     why_not: str | None = None
     put_back: bool = False
     """The letter has a result, which is in the results queue again."""
+    reason: str | None = None
+    """Why the request that was sent had failed."""
 
     @property
     def done(self) -> bool:
@@ -176,7 +178,7 @@ async def retry(pool: Runs, queues: Queues, number: int, *, same_id: bool = Fals
         sql = queues.query("dead_retry_archived")
         if await pool.run(_first, sql, number, row["archived"], request_id, new_id) is None:
             return Retried(number, request_id, why_not=NOT_ARCHIVED)
-    return Retried(number, request_id, new_id)
+    return Retried(number, request_id, new_id, reason=row["reason"])
 
 
 async def purge(

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nexus_actors.storage.postgres.dead_letters import GONE, Retried
 
 SENT = Retried(1, "r", "r~1")
 BACK = Retried(2, "s", put_back=True)
+REFUSED = Retried(4, "t", "t~1", reason="empty_messages")
 LEFT = Retried(3, why_not="no id")
 STAYS = (
     "not sent: 1, each for the reason above; they stay dead letters (nexus dead edit NUMBER"
@@ -28,6 +30,15 @@ STAYS = (
         ([], ["sent again: 0 of 0"]),
         ([SENT, LEFT], ["sent again: 1 of 2", STAYS]),
         ([SENT, Retried(4, why_not=GONE)], ["sent again: 1 of 2"]),
+        ([replace(SENT, reason="timeout")], ["sent again: 1 of 1"]),
+        (
+            [SENT, REFUSED],
+            [
+                "sent again: 2 of 2",
+                "refused before as they are, and so again: 1 (nexus dead edit NUMBER corrects the"
+                " request of a dead letter)",
+            ],
+        ),
         ([BACK], ["results put back, which job_results may refuse again: 1"]),
         (
             [SENT, BACK, LEFT],
@@ -39,9 +50,7 @@ STAYS = (
         ),
     ],
 )
-def test_a_result_that_is_put_back_is_not_told_as_sent(
-    told: list[Retried], said: list[str]
-) -> None:
+def test_what_became_of_the_letters_is_told_by_kind(told: list[Retried], said: list[str]) -> None:
     assert list(outcome_of(told)) == said
 
 

@@ -13,19 +13,19 @@ opened AS MATERIALIZED (
            CASE WHEN jsonb_typeof(p.plain -> 'archived_msg_id') = 'number'
                      AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
                 THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
-           p.plain -> 'reason' = '"duplicate_request"' AS is_conflict,
+           CASE WHEN jsonb_typeof(p.plain -> 'reason') = 'string' THEN left(p.plain ->> 'reason', 60) END AS reason,
            jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AS is_result,
            p.plain ? 'request' AS has_request, {headers} AS headers
     FROM letter AS l
     CROSS JOIN LATERAL (SELECT l.message #> '{}' AS plain OFFSET 0) AS p
 ),
 fate AS MATERIALIZED (
-    SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived, o.headers,
+    SELECT o.is_result AND NOT o.has_request AS is_result, o.msg_id, o.request_id, o.request, o.archived, o.headers, o.reason,
             -- Different requests with one id get different new ids. An earlier suffix of this kind is replaced.
            left(regexp_replace(left(o.request_id, 300), '~([0-9]+|[0-9a-f]{32,32})$', ''), 222)
            || '~' || replace(gen_random_uuid()::text, '-', '') AS new_id,
            CASE WHEN o.is_result THEN 'it is a result, and holds no request'
-                WHEN o.request_id IS NULL AND o.is_conflict
+                WHEN o.request_id IS NULL AND o.reason = 'duplicate_request'
                 THEN 'its request_id has its result already: give it another with nexus dead edit'
                 WHEN o.request_id IS NULL OR length(o.request_id) NOT BETWEEN 1 AND 255 THEN 'its request has no id'
                 WHEN jsonb_typeof(o.request) = 'object' THEN NULL
@@ -45,6 +45,6 @@ put_away AS MATERIALIZED (
                 THEN pgmq.delete('{dead}', $1::bigint) ELSE pgmq.archive('{dead}', $1::bigint) END AS done
     FROM sent
 )
-SELECT left(f.request_id, 301) AS request_id, f.new_id, f.archived, f.why, f.is_result,
+SELECT left(f.request_id, 301) AS request_id, f.new_id, f.archived, f.why, f.reason, f.is_result,
        (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
 FROM fate AS f

@@ -10,7 +10,7 @@ opened AS MATERIALIZED (
                      AND p.plain ->> 'archived_msg_id' ~ '^[0-9]{1,18}$'
                 THEN (p.plain ->> 'archived_msg_id')::bigint END AS archived,
            jsonb_typeof(p.plain) = 'object' AND p.plain ? 'result' AND NOT p.plain ? 'request' AS is_result,
-           p.plain -> 'reason' = '"duplicate_request"' AS is_conflict
+           CASE WHEN jsonb_typeof(p.plain -> 'reason') = 'string' THEN left(p.plain ->> 'reason', 60) END AS reason
     FROM letter AS l
     CROSS JOIN LATERAL (SELECT l.message #> '{}' AS plain OFFSET 0) AS p
 ),
@@ -25,7 +25,7 @@ stored AS MATERIALIZED (
 fate AS MATERIALIZED (
     SELECT o.*, coalesce((SELECT message FROM stored), o.request) AS message,
            CASE WHEN o.is_result THEN 'it is a result, and holds no request'
-                WHEN o.is_conflict THEN 'its id is that of another message'
+                WHEN o.reason = 'duplicate_request' THEN 'its id is that of another message'
                 WHEN o.request_id IS NULL OR length(o.request_id) NOT BETWEEN 1 AND 255 THEN 'its request has no id'
                 WHEN jsonb_typeof(o.request) = 'object' OR EXISTS (SELECT FROM stored) THEN NULL
                 WHEN jsonb_typeof(o.request) <> 'null' THEN 'its request is no object'
@@ -47,5 +47,5 @@ put_away AS MATERIALIZED (
     WHERE msg_id IS NOT NULL
 )
 SELECT left(f.request_id, 301) AS request_id, f.request_id AS new_id, f.archived, coalesce(f.why, (SELECT why FROM sent)) AS why,
-       f.is_result, (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
+       f.reason, f.is_result, (SELECT count(*) FROM put_away WHERE done) > 0 AS is_sent
 FROM fate AS f
