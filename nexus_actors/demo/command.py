@@ -169,7 +169,7 @@ async def _send(screen: view.View, stage: Stage, pool: PostgresPool, examples: E
 def _tell_results(screen: view.View, examples: Examples, found: Evidence) -> None:
     screen.heading(
         "Every request has exactly one result",
-        "In the order they came. Without a known price a cost is unknown; mock providers are free.",
+        "In the order answered. Without a known price a cost is unknown; mock providers are free.",
     )
     screen.show(view.results_table(found.results))
     if examples.local:

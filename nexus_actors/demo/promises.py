@@ -25,7 +25,7 @@ def check(examples: Examples, evidence: Evidence) -> list[Promise]:
         ),
         (
             failed == examples.refused and dict(dead) == dict.fromkeys(examples.refused, 1),
-            f"{_of(len(dead), 'dead letter')}, each a request that can never succeed",
+            f"{_of(len(dead), 'dead letter')}: {_of(len(dead), 'request')} that can never succeed",
         ),
         (
             bool(fallbacks(evidence)),

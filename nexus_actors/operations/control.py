@@ -151,6 +151,7 @@ class Control(GenServer):
 
     async def _stop(self, _arguments: Mapping[str, Any]) -> object:
         """Stop by SIGTERM, like a terminal or a service manager: there is one path to the drain."""
+        log.info("nexus stop: this process stops itself, by SIGTERM")
         os.kill(os.getpid(), signal.SIGTERM)
         return {"pid": os.getpid()}
 

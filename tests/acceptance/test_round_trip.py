@@ -52,6 +52,7 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     assert stopped.returncode == 0
     assert stopped.stderr == f"stopped (pid {service.pid})\n"
     assert service.wait() == 0
+    assert "nexus stop: this process stops itself, by SIGTERM" in service.log
     assert "Traceback" not in service.log
 
 
