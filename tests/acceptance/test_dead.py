@@ -78,6 +78,7 @@ def test_dead_letters_are_listed_sent_again_and_deleted(
     sent = inside.json("dead", "retry", "--provider", "broken", "--yes")
     new = {row["request_id"]: row["new_id"] for row in sent}
     assert set(new) == {"first", "wrapped"}
+    assert {row["reason"] for row in sent} == {"provider_error"}
     assert all(re.fullmatch(f"{name}~[0-9a-f]{{32}}", it) for name, it in new.items())
     wait_for(
         lambda: (

@@ -102,8 +102,8 @@ def an_order_for_another_nodes_provider_is_taken(nexus: Inside, owner_url: str) 
         "INSERT INTO nexus.nodes SELECT (jsonb_populate_record(n, jsonb_build_object('node',"
         " 'other', 'concurrency', '{\"theirs\": 8}'::jsonb))).* FROM nexus.nodes AS n",
     )
-    refused = one_line(nexus.run("pause", "provider", "nope"), exit_codes.TIMED_OUT)
-    assert refused.endswith("no provider nope, here or on any node (known: echo, theirs)")
+    refused = one_line(nexus.run("pause", "provider", "echelon"), exit_codes.TIMED_OUT)
+    assert refused.endswith("no provider echelon, here or on any node (known: echo, theirs)")
     query(owner_url, "UPDATE nexus.nodes SET state = 'stopped' WHERE node = 'other'")
     refused = one_line(nexus.run("pause", "provider", "thiers"), exit_codes.TIMED_OUT)
     assert refused.endswith("on any node (known: echo)")  # but it may be paused until it is back

@@ -219,7 +219,8 @@ async def test_what_is_sent_again_stays_in_the_trace_of_its_letter(db: PostgresD
     [leased] = await db.requests.lease(1, 30)
     await db.requests.finish([success(leased, succeeded=False, dead_reason="timeout")])
     [letter] = await find(db)
-    assert (await dead_letters.retry(db.pool, db.queues, letter.number, same_id=True)).done
+    told = await dead_letters.retry(db.pool, db.queues, letter.number, same_id=True)
+    assert (told.done, told.reason) == (True, letter.reason)
     [again] = await db.requests.lease(1, 30)
     assert again.traceparent == trace
     assert (again.waited_since, again.waited_for) == (again.enqueued_at, None)
