@@ -72,7 +72,7 @@ def _no_key(warning: str) -> Advice:
     """The running service may have keys: their variables are seldom set in every terminal."""
     return Advice(
         f"in this environment, {warning}",
-        "a service that is started here answers nothing; one that runs may have keys of its own",
+        "a service started here only repeats its questions; one that runs may have keys of its own",
         "set one of these variables where the service gets its environment",
     )
 
