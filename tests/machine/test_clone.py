@@ -66,7 +66,8 @@ def test_the_drills_lose_nothing(developed: Shell) -> None:
 
 
 def test_the_benchmarks_run(developed: Shell, benched: Shell) -> None:
-    developed.follow(line(BENCHMARKS, "make bench-smoke"))
+    # To the end, whatever it measures here: 2 is how make tells of a goal that was missed.
+    assert "of the ideal" in developed.follow(line(BENCHMARKS, "make bench-smoke"), codes=(0, 2))
     assert "--rounds" in benched.follow(
         line(BENCHMARKS, ".venv-bench/bin/python -m benchmarks.lat")
     )
