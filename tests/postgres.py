@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +32,7 @@ from nexus_actors.storage.postgres.connection import open_postgres
 from nexus_actors.storage.postgres.embedded import open_embedded
 from nexus_actors.storage.postgres.migrate import migrate
 from nexus_actors.storage.postgres.sql import Queues
+from tests.leftovers import own_folder, sweep
 from tests.sql import Client
 
 TEMPLATE = "nexus_template"
@@ -158,10 +159,11 @@ async def _keep(shared: Path) -> None:
     try:
         usual = Path(tempfile.gettempdir())
         for place in (MEMORY, usual):
-            sweep(place)
+            # 127 MB each. Their servers have ended with their keepers.
+            sweep(place, FOLDERS)
         # Not below pytest's directory: that is private to its user, and the server, under root,
         # runs as another one.
-        with own_folder(_memory() or usual) as directory:
+        with own_folder(_memory() or usual, FOLDERS) as directory:
             await _serve(shared, directory)
     except BaseException:
         (shared / "postgres-failed").touch()
@@ -179,43 +181,6 @@ async def _serve(shared: Path, directory: Path) -> None:
                 await trio.sleep(0.1)
                 if await _stopped_by_last_user(shared, users):
                     break
-
-
-@contextmanager
-def own_folder(place: Path) -> Iterator[Path]:
-    """A new folder there, which no sweep removes while the block runs."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=FOLDERS, dir=place))
-        if (lock := _lock(folder)) is not None:
-            break  # else a sweep was quicker
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def sweep(place: Path) -> None:
-    """Remove what keepers left there that were killed, 127 MB each. Their servers end with them."""
-    for folder in place.glob(f"{FOLDERS}*"):
-        if (lock := _lock(folder)) is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
-
-
-def _lock(folder: Path) -> int | None:
-    """The lock on a folder, which lasts until it is closed; None if another process has it, or the
-    folder is removed or another user's. On the folder itself: a server's may hold nothing else."""
-    try:
-        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return None
-    with suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if folder.exists():  # who had the lock may have removed it
-            return lock
-    os.close(lock)
-    return None
 
 
 def _memory() -> Path | None:
