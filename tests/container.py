@@ -17,10 +17,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.leftovers import own_folder, sweep
+
 ROOT = Path(__file__).resolve().parents[1]
 FILE = ROOT / "Containerfile"
 PLACES = re.compile(r"(?<![\w./-])/(opt/nexus|src|out|var/lib/nexus)(?![\w.-])")
 """What is below the folder here."""
+FOLDERS = "nexus-image-"
+"""How the names of folders begin that an image is made in, and of no others."""
 PATIENCE = 60.0
 """Seconds for the service to answer, or to end."""
 
@@ -127,8 +131,10 @@ class Image:
 
 def main() -> int:
     """Carry all of it out; 0 if it holds."""
-    with tempfile.TemporaryDirectory(prefix="nexus-image-") as folder:
-        image = Image(Path(folder))
+    place = Path(tempfile.gettempdir())
+    sweep(place, FOLDERS)
+    with own_folder(place, FOLDERS) as folder:
+        image = Image(folder)
         for line in read_lines():
             image.carry_out(line)
         service = image.start()

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +17,8 @@ from urllib.parse import parse_qs, urlsplit
 from tests import container
 from tests.docs.pages import ROOT, Page, read_page
 from tests.docs.shell import read_console
-from tests.podman import Podman, UnusableError, open_podman, provide_base, trusted
+from tests.leftovers import own_folder, sweep
+from tests.podman import FaultError, Podman, UnusableError, open_podman, provide_base, trusted
 from tests.postgres import TEMPLATE, new_database, running_server
 from tests.sql import Client
 
@@ -39,10 +41,6 @@ REQUEST: Final = {
     "complexity": "simple",
     "messages": [{"role": "user", "content": "Hello"}],
 }
-
-
-class FaultError(Exception):
-    """The image, or what the page says of it, does not hold."""
 
 
 def page_commands(page: Page) -> list[str]:
@@ -89,8 +87,8 @@ def hold(podman: Podman, lines: Sequence[str], url: str) -> None:
     podman.configure(network="host", volumes=trusted())
     provide_base(podman, container.last("FROM").words[0])
     podman.run(build, ROOT)
-    there = socket(url)
-    podman.configure(network="none", volumes={f"{SOCKETS}/{there.name}": str(there)})
+    name = socket(url).name
+    podman.configure(network="none", volumes={f"{SOCKETS}/{name}": str(podman.lent / name)})
     for line in others:
         podman.run(below(podman.folder, line), podman.folder)
     try:
@@ -98,8 +96,9 @@ def hold(podman: Podman, lines: Sequence[str], url: str) -> None:
         podman.run(ask, podman.folder)
         podman.run("podman healthcheck run nexus", podman.folder)
         drain(podman, ask, url)
-    except (FaultError, subprocess.CalledProcessError):
-        podman.run("podman logs nexus", podman.folder)
+    except (FaultError, subprocess.SubprocessError):
+        logs = podman.ask("podman logs nexus")
+        print(logs.stdout, logs.stderr, flush=True)
         raise
 
 
@@ -108,7 +107,7 @@ def drain(podman: Podman, ask: str, url: str) -> None:
     client = Client()
     try:
         client.query(url, "SELECT pgmq.send('ai_requests', $1::text::jsonb)", json.dumps(REQUEST))
-        wait_for(lambda: json.loads(podman.ask(f"{ask} --json").stdout)["running"], "the call")
+        wait_for(lambda: is_calling(podman, ask), "the call")
         podman.run("podman stop nexus", podman.folder)
         code = podman.ask("podman inspect --format '{{.State.ExitCode}}' nexus").stdout.strip()
         (row,) = client.query(url, "SELECT state FROM nexus.requests")
@@ -116,6 +115,12 @@ def drain(podman: Podman, ask: str, url: str) -> None:
         client.close()
     if (code, row["state"]) != ("0", "done"):
         raise FaultError(f"stopped with exit code {code}, and the request was {row['state']}")
+
+
+def is_calling(podman: Podman, ask: str) -> bool:
+    """Whether it says that a call runs."""
+    said = podman.ask(f"{ask} --json")
+    return said.returncode == 0 and bool(json.loads(said.stdout)["running"])
 
 
 def wait_for(holds: Callable[[], object], what: str) -> None:
@@ -127,23 +132,40 @@ def wait_for(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.5)
 
 
+@contextmanager
+def unchanged_host() -> Iterator[None]:
+    """The block leaves alone what it once changed: the owner of the host's /dev/null, by crun, and
+    the locks of its Podman. Raises FaultError."""
+    before = _of_the_host()
+    yield
+    if (after := _of_the_host()) != before:
+        raise FaultError(f"the host was changed: {before}, then {after}")
+
+
+def _of_the_host() -> tuple[object, ...]:
+    null = Path("/dev/null").stat()
+    locks = Path("/dev/shm/libpod_lock")  # noqa: S108 - only looked at
+    return null.st_uid, null.st_gid, null.st_mode, locks.exists() and locks.stat().st_ino
+
+
 def main() -> int:
     """0 if it holds."""
     page = read_page(PAGE)
+    place = Path(tempfile.gettempdir())
+    sweep(place, container.FOLDERS)
     with (
-        tempfile.TemporaryDirectory(prefix="nexus-image-") as name,
-        running_server(Path(name)) as server,
+        own_folder(place, container.FOLDERS) as folder,
+        running_server(folder) as server,
         new_database(server, "image", TEMPLATE) as url,
     ):
-        folder = Path(name)
         write_files(folder, page, url)
         try:
-            with open_podman(folder) as podman:
+            with unchanged_host(), open_podman(folder, socket(url).parent) as podman:
                 hold(podman, page_commands(page), url)
         except UnusableError as error:
             print(f"no image is built here: {error}; in a folder instead", flush=True)
             return container.main()
-        except (FaultError, subprocess.CalledProcessError) as error:
+        except (FaultError, subprocess.SubprocessError) as error:
             print(error)
             return 1
     print("built, run, healthy, and drained as it was stopped")

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.docs.pages import ROOT
+from tests.leftovers import ended_with_input
+
 PROGRAMS: Final = ("podman", "crun", "unshare", "nsenter")
 LIMIT: Final = 900.0
 """Seconds for one command: to build the image, pip fetches and compiles."""
@@ -45,6 +48,15 @@ static_dir = "{folder}/libpod"
 tmp_dir = "{folder}/tmp"
 volume_path = "{folder}/volumes"
 """
+# What the namespace is made of: whether this machine can do that, before it is done.
+_TRIED: Final = """
+set -e
+mount -t tmpfs tmpfs /dev
+mknod /dev/null c 1 3
+cd "$1"
+mkdir tried tried/upper tried/work tried/root
+mount -t overlay -o lowerdir=/usr,upperdir=tried/upper,workdir=tried/work overlay tried/root
+"""
 # The first process of the namespace. The end of its input is its own end, and so that of all others
 # in there. As it waits for `cat`, it reaps what has lost its parent, which Podman waits for.
 _FIRST: Final = """
@@ -55,14 +67,24 @@ for place in /run/crun /var/lib/containers; do
     mkdir -p $place
     mount -t tmpfs tmpfs $place
 done
+mkdir "$2"
+mount --bind "$1" "$2"
+# crun gives a container's user its input, /dev/null. Podman's locks are in /dev/shm; so, perhaps,
+# is what has just been mounted elsewhere.
+source tests/devices.sh /dev
 echo ready
 cat
 exit
 """
+_NAMESPACES: Final = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class UnusableError(Exception):
     """No image can be built on this machine; why."""
+
+
+class FaultError(Exception):
+    """What the machine has all that is needed for does not hold."""
 
 
 @dataclass(slots=True)
@@ -85,6 +107,11 @@ class Podman:
         }
         text = _STORAGE.format(folder=self.folder)
         (self.folder / "storage.conf").write_text(text)
+
+    @property
+    def lent(self) -> Path:
+        """Where the folder is, there, that it was lent."""
+        return self.folder / "lent"
 
     def configure(self, *, network: str, volumes: Mapping[str, str]) -> None:
         """What the next containers have, beyond what their commands say. `volumes` are paths in a
@@ -124,30 +151,51 @@ class Podman:
 
 
 @contextmanager
-def open_podman(folder: Path) -> Iterator[Podman]:
-    """Podman, until the block ends; then its containers end, too. Raises UnusableError."""
+def open_podman(folder: Path, lent: Path) -> Iterator[Podman]:
+    """Podman, until the block ends; then its containers end, too. It finds the folder `lent`, which
+    may be in `/dev/shm`, as `Podman.lent`. Raises UnusableError, FaultError."""
+    _look(folder)
+    podman = Podman(folder, 0)
+    words = ["bash", "-c", _FIRST, "bash", str(lent), str(podman.lent)]
+    process = subprocess.Popen(
+        [*_NAMESPACES, *words],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for this process, which then closes the pipe
+    )
+    with ended_with_input(process) as first:
+        assert first.stdout is not None
+        if first.stdout.readline() != "ready\n":
+            raise FaultError("its namespace cannot be prepared")
+        podman.first = first.pid
+        podman.configure(network="host", volumes={})
+        told = podman.ask("podman info")
+        if told.returncode:
+            raise FaultError(told.stderr.strip())
+        yield podman
+
+
+def _look(folder: Path) -> None:
+    """Whether this machine has all that is needed. Raises UnusableError."""
     if os.geteuid() != 0:
         raise UnusableError("it needs root")
     if missing := [it for it in PROGRAMS if shutil.which(it) is None]:
         raise UnusableError(f"not installed: {', '.join(missing)}")
-    namespaces = ["unshare", "--mount", "--pid", "--fork", "--mount-proc"]
-    with subprocess.Popen(
-        [*namespaces, "sh", "-c", _FIRST], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as first:  # whose end closes the pipes, and waits
-        assert first.stdout is not None
-        if first.stdout.readline() != b"ready\n":
-            raise UnusableError("no namespaces, or no mounts in them")
-        podman = Podman(folder, first.pid)
-        podman.configure(network="host", volumes={})
-        told = podman.ask("podman info")
-        if told.returncode:
-            raise UnusableError(told.stderr.strip())
-        yield podman
+    tried = subprocess.run(
+        [*_NAMESPACES, "bash", "-c", _TRIED, "bash", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if tried.returncode:
+        raise UnusableError(f"no namespaces, mounts or devices: {tried.stderr.strip()}")
 
 
 def provide_base(podman: Podman, name: str) -> None:
     """Have the image that ours is built from: a registry's, or one of Debian's packages with that
-    Python. Raises UnusableError."""
+    Python. Raises UnusableError, CalledProcessError."""
     print(f"base: {name}", flush=True)
     pulled = podman.ask(f"podman pull --quiet {name}")
     if pulled.returncode == 0:
@@ -160,19 +208,9 @@ def provide_base(podman: Podman, name: str) -> None:
     python = f"python{version[1]}"
     root = podman.folder / "root.tar"
     link = f'ln -s {python} "$1/usr/bin/python"'
-    made = subprocess.run(
-        [
-            *("mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io"),
-            *(f"--include={python}-venv,ca-certificates", f"--customize-hook={link}"),
-            *(RELEASE, str(root)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT,
-    )
-    if made.returncode:
-        raise UnusableError(made.stderr.strip())
+    words = ["mmdebstrap", "--quiet", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
+    words += [f"--include={python}-venv,ca-certificates", f"--customize-hook={link}"]
+    podman.run(shlex.join([*words, RELEASE, str(root)]), podman.folder)
     podman.run(f"podman import --quiet {root} {name}", podman.folder)
     root.unlink()
 

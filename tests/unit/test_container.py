@@ -82,11 +82,14 @@ def test_of_a_command_line_only_the_files_outside_of_the_container_are_moved() -
 def test_without_podman_no_image_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(UnusableError, match="not installed: podman, crun"), open_podman(tmp_path):
+    with (
+        pytest.raises(UnusableError, match="not installed: podman, crun"),
+        open_podman(tmp_path, tmp_path),
+    ):
         pass
 
 
 def test_only_root_builds_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(UnusableError, match="root"), open_podman(tmp_path):
+    with pytest.raises(UnusableError, match="root"), open_podman(tmp_path, tmp_path):
         pass
