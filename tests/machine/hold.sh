@@ -3,7 +3,7 @@
 # Each line on standard input boots it. At the end of the input this process ends, and with it, as the first of its
 # namespace, all that runs in the machine.
 set -euo pipefail
-folder=$1 forge=$2 packages=$3 postgres=$4
+folder=$1 forge=$2 packages=$3 postgres=$4 group=$5
 
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -13,7 +13,7 @@ mount -t overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/work" m
 cd "$folder/root"
 
 # What the computer starts by itself, and what a service of ours has left on it, is not the machine's.
-rm -rf etc/systemd/system/*.wants etc/systemd/system/nexus* etc/nexus opt/nexus usr/local/bin/nexus var/lib/nexus \
+rm -rf etc/systemd/system/*.wants etc/rc?.d/S* etc/systemd/system/nexus* etc/nexus opt/nexus usr/local/bin/nexus var/lib/nexus \
 	var/lib/private/nexus etc/postgresql etc/machine-id var/log/journal root/.ssh root/.local root/.config/nexus
 mkdir -p etc/systemd/system mnt/forge mnt/packages var/log/journal
 for unit in getty.target sys-kernel-debug.mount sys-kernel-tracing.mount systemd-{modules-load,networkd,resolved,timesyncd,udevd}.service; do
@@ -32,9 +32,12 @@ mount -o remount,bind,ro mnt/forge
 mount -o remount,bind,ro mnt/packages
 ln -s "packages/$postgres" mnt/postgres
 
+# From within the namespace of process ids: its systemd is to be alone in its control group. In a group with processes of its own
+# no controller can be enabled.
+boot='echo 0 >"$1/cgroup.procs" && exec unshare --cgroup bash "$2/tests/machine/boot.sh" "$2/tests/devices.sh"'
 while read -r _; do
 	{
-		unshare --fork --kill-child --pid --mount --cgroup --uts --ipc --net bash "$forge/tests/machine/boot.sh" || true
+		unshare --fork --kill-child --pid --mount --uts --ipc --net bash -c "$boot" bash "$group" "$forge" || true
 		echo ended
 	} </dev/null &
 done

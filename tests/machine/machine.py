@@ -4,10 +4,11 @@ What is written there is kept in memory, and is gone with it. It has a network o
 nothing in it but itself; a command that installs packages may use the computer's.
 
 It ends however its user ends: its first process reads from a pipe of that user's, and the kernel
-ends a namespace with its first process. A folder and a control group may then be left, both empty;
-the next start removes them.
+ends a namespace with its first process. Its folder, with a log, and its control group may then be
+left; the next start removes them.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -23,6 +24,7 @@ from typing import IO, Final
 
 from tests.docs.pages import ROOT
 from tests.docs.programs import POSTGRES
+from tests.leftovers import abandoned, ended_with_input, own_folder
 
 PATIENCE: Final = 120.0
 """Seconds for anything to happen but an installation."""
@@ -35,6 +37,15 @@ _PROGRAMS: Final = ("unshare", "nsenter", "pivot_root", "mount", "apt-get")
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _INSTALLS: Final = re.compile(r"(PIP|UV)_\w+|(SSL|REQUESTS|CURL)_CA?_?\w+|(?i:\w+_proxy)")
 """Variables that say where packages come from."""
+
+_TRIED: Final = """
+mount -t tmpfs tmpfs /mnt
+mkdir /mnt/{changes,work,root}
+mount -t overlay -o lowerdir=/,upperdir=/mnt/changes,workdir=/mnt/work machine /mnt/root
+mount -t cgroup2 cgroup2 /mnt/root/mnt
+mknod /mnt/null c 1 3
+"""
+"""Whether this can be done here. It is what a machine begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class Machine:
 
     _holder: "subprocess.Popen[str]"
     _group: Path
+    """Its control group: `holder` in it is that of its first process, `machine` its own."""
     _log: Path
     _boots: int = 0
     installs: Mapping[str, str] = field(
@@ -152,7 +164,7 @@ class Machine:
     def _first(self) -> int | None:
         """The process id of its systemd, as the computer has it."""
         with suppress(FileNotFoundError):
-            found = (self._group / "init.scope/cgroup.procs").read_text().split()
+            found = (self._group / "machine/init.scope/cgroup.procs").read_text().split()
             return int(found[0]) if found else None
         return None
 
@@ -173,56 +185,60 @@ def missing() -> str | None:
         return "there is no systemd (Debian: apt-get install systemd)"
     if lacking := [it for it in _PROGRAMS if shutil.which(it) is None]:
         return f"there is no {', '.join(lacking)}"
-    if groups() is None:
+    if (place := groups()) is None:
         return "the kernel shows no control groups of version 2"
+    if not os.access(place, os.W_OK):
+        return "no control group can be made"
     names = ["--pid", "--mount", "--cgroup", "--uts", "--ipc", "--net"]
     tried = subprocess.run(
-        ["unshare", "--fork", *names, "mount", "-t", "cgroup2", "cgroup2", "/mnt"],
+        ["unshare", "--fork", *names, "bash", "-ec", _TRIED],
         capture_output=True,
         text=True,
         check=False,
     )
-    return f"no namespaces: {tried.stderr.strip()}" if tried.returncode else None
+    return f"no namespaces, or mounts: {tried.stderr.strip()}" if tried.returncode else None
 
 
 @contextmanager
 def running_machine() -> Iterator[Machine]:
     """One that has been started. However the block ends, nothing of it is left."""
-    place = groups()
-    assert place is not None
-    _sweep(place)
-    folder = Path(tempfile.mkdtemp(prefix=NAME))
-    group = place / folder.name
-    group.mkdir()
-    log = folder.with_suffix(".log")
-    try:
-        with log.open("w") as output, _held(folder, group, output) as holder:
-            machine = Machine(holder, group, log)
-            machine.boot()
-            yield machine
-    finally:
-        log.unlink()
-        _sweep(place)
+    groups_folder = groups()
+    assert groups_folder is not None
+    place = Path(tempfile.gettempdir())
+    _sweep(place, groups_folder)
+    with own_folder(place, NAME) as folder:
+        group = groups_folder / folder.name
+        try:
+            for inner in ("holder", "machine"):
+                (group / inner).mkdir(parents=True)
+            log = folder / "log"
+            with log.open("w") as output, _held(folder, group, output) as holder:
+                machine = Machine(holder, group, log)
+                machine.boot()
+                yield machine
+        finally:
+            removed = _remove(group)
+            assert removed, f"processes are left in {group}"
 
 
 @contextmanager
 def _held(folder: Path, group: Path, log: IO[str]) -> Iterator["subprocess.Popen[str]"]:
     """Its first process, until the block ends."""
-    # bash goes into the group before there are namespaces: the group is then the machine's root.
     words = ["unshare", "--fork", "--kill-child", "--pid", "--mount", "bash"]
     packages = POSTGRES.parents[2]
     postgres = POSTGRES.parent.relative_to(packages)
-    words += [str(ROOT / "tests/machine/hold.sh"), *map(str, (folder, ROOT, packages, postgres))]
+    words += [str(ROOT / "tests/machine/hold.sh")]
+    words += map(str, (folder, ROOT, packages, postgres, group / "machine"))
     enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
-    holder = subprocess.Popen(
-        ["bash", "-c", enter, str(group), *words],
+    process = subprocess.Popen(
+        ["bash", "-c", enter, str(group / "holder"), *words],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=log,
         text=True,
         start_new_session=True,  # Ctrl-C is for pytest, which then closes the pipe
     )
-    with holder:
+    with ended_with_input(process) as holder:
         yield holder
 
 
@@ -232,14 +248,26 @@ def groups() -> Path | None:
     return Path(found[1]) if found else None
 
 
-def _sweep(place: Path) -> None:
-    """Remove what machines that have ended have left."""
-    for group in place.glob(f"{NAME}*"):
+def _sweep(place: Path, groups_folder: Path) -> None:
+    """Remove what machines have left whose users have been killed."""
+    for folder in abandoned(place, NAME):
+        # The folder last: it is what the group is found by.
+        if _remove(groups_folder / folder.name):
+            shutil.rmtree(folder)
+
+
+def _remove(group: Path) -> bool:
+    """Remove a control group; whether it is gone. One that has processes stays as it is."""
+    try:
         if "populated 1" in (group / "cgroup.events").read_text():
-            continue  # it runs
+            return False
         for inner in sorted(group.rglob("*/"), reverse=True):
             inner.rmdir()
         group.rmdir()
-        with suppress(FileNotFoundError):
-            (Path(tempfile.gettempdir()) / group.name).rmdir()
-            (Path(tempfile.gettempdir()) / f"{group.name}.log").unlink()
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True

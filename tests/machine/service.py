@@ -16,7 +16,7 @@ kind = "echo"
 
 [providers.slow]
 kind = "echo"
-latency = 4.0
+latency = 20.0
 
 [[routes]]
 complexity = "simple"

@@ -102,6 +102,7 @@ def test_a_stop_lets_running_calls_end(service: Service) -> None:
         service.machine.done("systemctl stop nexus")
         said, _ = question.communicate(timeout=60)
     assert "slowly" in said
+    assert re.search(r"\bdraining .*\bcalls=1\b", service.journal("-b")) is not None
     assert service.shown("Result") == "success"
     service.machine.done("systemctl start nexus")
 
