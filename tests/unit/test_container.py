@@ -4,6 +4,7 @@ carries both out.
 
 import re
 import shlex
+import subprocess
 import tomllib
 from itertools import pairwise
 from pathlib import Path
@@ -16,8 +17,8 @@ from nexus_actors.cli.service import start, status
 from nexus_actors.settings.model import ServiceSettings
 from tests.container import FILE, ROOT, health_command, last, read_lines
 from tests.docs.pages import read_page
-from tests.image import PAGE, below, page_commands
-from tests.podman import UnusableError, open_podman
+from tests.image import PAGE, below, is_calling, page_commands
+from tests.podman import Podman, UnusableError, open_podman, provide_base
 
 LINES: Final = page_commands(read_page(PAGE))
 RUN: Final = next(shlex.split(it) for it in LINES if it.startswith("podman run "))
@@ -93,3 +94,50 @@ def test_only_root_builds_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(UnusableError, match="root"), open_podman(tmp_path, tmp_path):
         pass
+
+
+class Here(Podman):
+    """Its commands are run without a namespace, by programs that do what the test says."""
+
+    def _inside(self, line: str, folder: Path) -> list[str]:
+        return ["/bin/bash", "-ec", f"cd {folder}; {line}"]
+
+    @classmethod
+    def of(cls, folder: Path, monkeypatch: pytest.MonkeyPatch, **programs: str) -> "Here":
+        """One with these programs, and no others."""
+        for name, does in programs.items():
+            (folder / name).write_text(f"#!/bin/bash\n{does}\n")
+            (folder / name).chmod(0o755)
+        monkeypatch.setenv("PATH", str(folder))
+        return cls(folder, 0)
+
+
+def test_without_a_registry_and_mmdebstrap_no_image_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman = Here.of(tmp_path, monkeypatch, podman="exit 1")
+    with pytest.raises(UnusableError, match="no mmdebstrap"):
+        provide_base(podman, "python:3.13-slim")
+
+
+def test_an_mmdebstrap_that_fails_is_no_reason_to_build_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman = Here.of(tmp_path, monkeypatch, podman="exit 1", mmdebstrap="exit 5")
+    with pytest.raises(subprocess.CalledProcessError, match="status 5"):
+        provide_base(podman, "python:3.13-slim")
+
+
+@pytest.mark.parametrize(
+    ("status", "calls"),
+    [
+        ("""echo '{"running": 1}'""", True),
+        ("""echo '{"running": 0}'""", False),
+        ("echo it starts >&2; exit 3", False),
+    ],
+)
+def test_a_status_that_fails_is_one_without_calls(
+    status: str, calls: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman = Here.of(tmp_path, monkeypatch, nexus=status)
+    assert is_calling(podman, "nexus status") is calls
