@@ -5,8 +5,8 @@ set -euo pipefail
 
 mount --make-rprivate /
 mount -t proc proc proc
-# What there is of the computer's: settings, and a file that restarts it.
-for name in bus fs irq sys sysrq-trigger; do
+# What can be written there and is the computer's: its settings, and a file that restarts it.
+for name in acpi bus fs irq mtrr scsi sys sysrq-trigger; do
 	if [ ! -e "proc/$name" ]; then continue; fi
 	mount --bind "proc/$name" "proc/$name"
 	mount -o remount,bind,ro "proc/$name"

@@ -13,8 +13,8 @@ mount -t overlay -o "lowerdir=/,upperdir=$folder/changes,workdir=$folder/work" m
 cd "$folder/root"
 
 # What the computer starts by itself, and what a service of ours has left on it, is not the machine's.
-rm -rf etc/systemd/system/*.wants etc/rc?.d/S* etc/init.d/* etc/systemd/system/nexus* etc/nexus opt/nexus usr/local/bin/nexus var/lib/nexus \
-	var/lib/private/nexus etc/postgresql etc/machine-id var/log/journal root/.ssh root/.local root/.config/nexus
+rm -rf etc/systemd/system/*.wants etc/rc?.d/S* etc/init.d/* etc/systemd/system/nexus* etc/nexus opt/nexus usr/local/bin/nexus \
+	var/lib/nexus var/lib/private/nexus etc/postgresql etc/machine-id var/log/journal root/.ssh root/.local root/.config/nexus
 mkdir -p etc/systemd/system mnt/forge mnt/packages var/log/journal
 for unit in getty.target sys-kernel-debug.mount sys-kernel-tracing.mount systemd-{modules-load,networkd,resolved,timesyncd,udevd}.service; do
 	ln -sf /dev/null "etc/systemd/system/$unit"
