@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ROOT
+from tests.leftovers import own_folder
 from tests.machine.machine import NAME, groups, missing, running_machine
 
 USER = """
@@ -112,6 +113,20 @@ def test_it_has_ended_when_its_interrupted_user_ends() -> None:
         process.send_signal(signal.SIGINT)
         process.wait()
         assert not _is_left(name)
+
+
+def test_one_that_is_just_being_made_is_left_alone() -> None:
+    found = groups()
+    assert found is not None
+    with own_folder(Path(tempfile.gettempdir()), NAME) as folder:
+        group = found / folder.name
+        group.mkdir()
+        try:
+            with running_machine():
+                assert folder.exists()
+                assert group.exists()
+        finally:
+            group.rmdir()
 
 
 def test_machines_that_start_at_the_same_time_leave_each_other_alone() -> None:
