@@ -31,6 +31,8 @@ class Entry:
     subject: str
     detail: str | None
     """JSON."""
+    refused: str | None
+    """Why the node did not carry out the order."""
     is_control: bool
     """Whether it is from nexus.control_log, not from nexus.audit."""
 
@@ -93,7 +95,7 @@ class _Log:
 
 
 def _entry(row: Row) -> Entry:
-    names = ("number", "at", "by", "role", "subject", "is_control")
+    names = ("number", "at", "by", "role", "subject", "refused", "is_control")
     action = f"{row['change']} {row['action']}" if row["change"] else row["action"]
     detail = None if row["detail"] == "{}" else row["detail"]
     return Entry(**{name: row[name] for name in names}, action=action, detail=detail)

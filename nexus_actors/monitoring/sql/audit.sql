@@ -1,7 +1,8 @@
--- What operators have done, newest first in each log: the newest $6 changes of nexus.control numbered below $1 and the newest $6 entries of
--- nexus.audit below $2; of these at most $5 of each, whose `by` contains $3 and whose action contains $4. `detail` has at most $7
--- characters. `looked`: how many entries of the log were read; `last`: the lowest number among them; both are in a row of nulls
--- if none matches. `refused`: why the node refused the order, as long as nexus.commands has it.
+-- What operators have done, newest first in each log: the newest $6 changes of nexus.control numbered below $1 and the
+-- newest $6 entries of nexus.audit below $2; of these at most $5 of each, whose `by` contains $3 and whose action
+-- contains $4. `detail` has at most $7 characters. `looked`: how many entries of the log were read; `last`: the lowest
+-- number among them; both are in a row of nulls if none matches. `refused`: why the node refused the order, as long as
+-- nexus.commands has it.
 WITH looked AS MATERIALIZED (
     (SELECT true AS is_control, c.number, c.at, c.by, c.role, c.action,
             CASE WHEN c.after IS NULL THEN 'end' WHEN c.before IS NOT NULL THEN 'change' END AS change,
@@ -31,6 +32,8 @@ LEFT JOIN matching AS m ON m.is_control = k.is_control AND m.place <= $5
 LEFT JOIN LATERAL (
     SELECT substr(c.outcome, length('refused: ') + 1) AS refused
     FROM nexus.commands AS c
-    WHERE NOT k.is_control AND m.detail ? 'command' AND m.detail -> 'command' = to_jsonb(c.number)
+    -- By the primary key; a detail may be anything.
+    WHERE c.number = CASE WHEN NOT k.is_control AND m.detail ->> 'command' ~ '^[0-9]{1,18}$'
+                          THEN (m.detail ->> 'command')::bigint END
           AND starts_with(c.outcome, 'refused: ')) AS o ON true
 ORDER BY k.is_control DESC, m.number DESC

@@ -102,6 +102,32 @@ async def test_both_logs_are_one_list_without_a_gap_between_pages(
     assert f"control={first.older[0]}&amp;acts={first.older[1]}" in html
 
 
+async def test_an_order_that_the_node_refused_is_marked_in_the_audit(
+    reader: LazyReader, shared_url: str
+) -> None:
+    await execute(shared_url, EMPTY)
+    await execute(
+        shared_url,
+        "WITH made AS (INSERT INTO nexus.commands (node, action, actor, by, outcome) VALUES"
+        " ('one', 'stop', 'Pipeline', 'ann', 'refused: the others depend on it'),"
+        " ('one', 'stop', 'Pruner', 'ann', 'Pruner is stopped') RETURNING number, actor)"
+        " INSERT INTO nexus.audit (by, role, action, subject, detail)"
+        " SELECT 'ann', 'owner', 'stop', actor, jsonb_build_object('command', number) FROM made"
+        " UNION ALL SELECT 'eve', 'owner', 'odd', 'o', jsonb_build_object('command', o.value)"
+        ' FROM jsonb_array_elements(\'[1e300, -1, 1.5, null, [1], {"a": 1}, "x"]\') AS o',
+    )
+    found = (await read_audit(reader)).entries
+    assert len(found) == 9
+    assert {it.subject: it.refused for it in found} == {
+        "Pipeline": "the others depend on it",
+        "Pruner": None,
+        "o": None,
+    }
+    html = await visited(reader, "/audit")
+    assert html.count("stop refused</th>") == 1
+    assert "the others depend on it" in html
+
+
 async def test_the_audit_is_filtered_by_name_and_action(
     reader: LazyReader, shared_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
