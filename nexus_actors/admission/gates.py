@@ -12,6 +12,7 @@ from math import inf
 
 from nexus_actors.admission.circuit import Circuit, CircuitSettings
 from nexus_actors.admission.key_ring import KeyRing
+from nexus_actors.contract.shown_text import without_folder
 from nexus_actors.work.job import Reason, Wait
 
 MOST_GATES = 4096
@@ -49,11 +50,13 @@ class NoKey:
     """Where the keys come from: variables and files. Empty if the provider has none."""
 
     def describe(self, provider: str, now: float) -> str:
-        """The reason in our own words: the provider's message may concern another request."""
+        """The reason in our own words, for results too: the provider's message may concern another
+        request, and where the key files are is nothing to producers. The names are last, so that a
+        cut text keeps the reason."""
         status = "" if self.status_code is None else f" (HTTP {self.status_code})"
         rest = f", for {self.until - now:.0f} s more" if self.until > now else ""
-        named = f" ({', '.join(self.names)})" if self.names else ""
-        return f"every key of provider {provider}{named} is suspended: {self.type}{status}{rest}"
+        named = f" ({', '.join(map(without_folder, self.names))})" if self.names else ""
+        return f"every key of provider {provider} is suspended: {self.type}{status}{rest}{named}"
 
 
 @dataclass(frozen=True, slots=True)

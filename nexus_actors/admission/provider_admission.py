@@ -17,6 +17,7 @@ from nexus_actors.admission.rate_limiter import Admit, GaveUp, Settle
 from nexus_actors.contract.errors import ErrorType
 from nexus_actors.contract.request import LLMRequest
 from nexus_actors.contract.result import Answer
+from nexus_actors.contract.shown_text import without_folder
 from nexus_actors.providers.port import Outcome, ProviderFailure, ProviderSettings
 from nexus_actors.providers.retry import FIRST, LONGEST
 from nexus_actors.routing.choice import expected_tokens
@@ -216,13 +217,14 @@ class ProviderAdmission:
 
     def _naming(self, key: int, failure: ProviderFailure) -> ProviderFailure:
         """The failure, with the variable or file that the key is from if it may be the key's fault:
-        whoever reads the dead letter has to know which key to replace."""
+        whoever reads the dead letter has to know which key to replace. Producers read it, too, so
+        the file's folder is left out."""
         name = self.key_name(key)
         words = _REFUSALS.get(failure.type)
         if words is None or name is None or (failure.scope != "key" and failure.suspects != "key"):
             return failure
         sure, unsure = words
-        told = (unsure if failure.suspects == "key" else sure).format(name)
+        told = (unsure if failure.suspects == "key" else sure).format(without_folder(name))
         return replace(failure, message=f"{told}: {failure.message}")
 
     def _suspend(self, key: int, failure: ProviderFailure) -> bool:

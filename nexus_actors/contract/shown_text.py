@@ -8,6 +8,7 @@ direction of text beside it. So invisible characters become visible escapes: `\\
 import json
 import re
 import unicodedata
+from pathlib import PurePath
 from typing import Final
 
 _SUSPECT: Final = re.compile(r"[^ -~]+")
@@ -16,6 +17,12 @@ _UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u18
 """Invisible fillers and joiners that Unicode classifies as letters or marks."""
 _OF_PROSE: Final = frozenset("\n\t\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff")
 """Layout characters, joiners and word breaks of normal text, which are harmless to a terminal."""
+
+
+def without_folder(name: str) -> str:
+    """Where a key comes from, as a result may say it: the variable, or the file without its folder,
+    since producers need not know how the service's machine is arranged."""
+    return PurePath(name).name or name
 
 
 def printable(text: str, limit: int | None = None) -> str:

@@ -235,7 +235,7 @@ class Routes:
 
     def _skip(self, provider: str, model: str) -> Skipped:
         left_out = self._left_out.get(provider)
-        why = "no such provider" if left_out is None else left_out.why
+        why = "no such provider" if left_out is None else left_out.why_in_results
         return Skipped(short(provider), short(model), why)
 
 
@@ -262,7 +262,7 @@ def unheard(request: LLMRequest, settings: Settings) -> str | None:
         return None
     left_out = settings.left_out.get(provider)
     if left_out is not None:
-        why = left_out.why
+        why = left_out.why_in_results
     else:
         close = nearest(provider, settings.providers)
         why = "no such provider" + (f" (did you mean {close}?)" if close else "")

@@ -89,6 +89,11 @@ def read_keys(
     return FoundKeys(tuple(keys), tuple(missing))
 
 
+def names_of_keys(variables: _Names, files: _Names) -> tuple[str, ...]:
+    """The variables and files that are named."""
+    return (*_each(variables), *_each(files))
+
+
 def _wrong(key: str) -> str | None:
     """Why this is no key; None where it may be one."""
     if not key.strip("\"'`"):

@@ -348,6 +348,13 @@ class LeftOut:
     """Such as `OPENAI_API_KEY is not set`."""
     wrong_keys: tuple[tuple[str, str], ...] = ()
     """Those that are set and are none: the variable or file, and what is wrong with it."""
+    shown_why: str | None = None
+    """What results say in place of `why`, if that has the path of a file."""
+
+    @property
+    def why_in_results(self) -> str:
+        """Why, for producers."""
+        return self.why if self.shown_why is None else self.shown_why
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from nexus_actors.contract.shown_text import without_folder
 from nexus_actors.providers.apis.chat.presets import PRESETS
 from nexus_actors.providers.http.settings import HttpSettings
 from nexus_actors.providers.kinds import kind_names, load_kind
 from nexus_actors.providers.port import ProviderKind, ProviderSettings, ServedKind
 from nexus_actors.settings import defaults
 from nexus_actors.settings.key_names import checked_names
-from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, read_keys
+from nexus_actors.settings.keys import FoundKeys, LeftOutBecause, names_of_keys, read_keys
 from nexus_actors.settings.mistakes import (
     HIDDEN,
     Notes,
@@ -121,7 +122,9 @@ def read_provider(
         return LeftOut(name, why)
     match read_keys(settings.api_key_env, settings.api_key_file, environ, notes.secrets):
         case LeftOutBecause(why, wrong):
-            return LeftOut(name, why, wrong)
+            named = map(without_folder, names_of_keys(settings.api_key_env, settings.api_key_file))
+            told = f"no key in {', '.join(named)}" if settings.api_key_file else None
+            return LeftOut(name, why, wrong, told)
         case FoundKeys(keys, missing):
             if missing:
                 notes.warnings.append(

@@ -200,8 +200,8 @@ async def test_without_a_key_a_request_waits_and_loses_no_attempt(
         refused = b.gates.no_key("p", trio.current_time())
         assert refused is not None
         assert refused.describe("p", refused.until - 7) == (
-            "every key of provider p (A) is suspended: authentication_failed (HTTP 401), for 7 s"
-            " more"
+            "every key of provider p is suspended: authentication_failed (HTTP 401), for 7 s more"
+            " (A)"
         )
         await trio.sleep(60)
         b.give(one)
@@ -261,7 +261,7 @@ async def test_a_key_is_suspended_by_the_second_request_in_a_row_not_by_one(
         last = ended[-1]
         assert isinstance(last, Failure)
         assert "of one request only" not in last.message
-        assert last.message.startswith("every key of provider p (A) is suspended: authent")
+        assert last.message.startswith("every key of provider p is suspended: authent")
 
 
 async def test_a_request_that_may_be_refused_for_its_key_tries_another(autojump_clock: Any) -> None:

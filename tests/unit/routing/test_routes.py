@@ -80,6 +80,17 @@ def test_a_provider_left_out_is_skipped_and_said_to_be() -> None:
     assert outcome.skipped == (Skipped("locked", "a", "LOCKED_KEY is not set"),)
 
 
+def test_a_result_does_not_say_where_a_key_file_is() -> None:
+    locked = {"kind": "echo", "api_key_env": "LOCKED_KEY", "api_key_file": "/nowhere/at/all/key"}
+    settings = config(providers={**CONFIG["providers"], "locked": locked})
+    assert "/nowhere/at/all/key" in settings.left_out["locked"].why
+    outcome = candidates(request("medium"), settings)
+    assert isinstance(outcome, Routed)
+    assert outcome.skipped == (Skipped("locked", "a", "no key in LOCKED_KEY, key"),)
+    told = "provider: the route decides, as locked: no key in LOCKED_KEY, key"
+    assert unheard(request(provider="locked"), settings) == told
+
+
 def test_a_request_without_a_route_has_no_model() -> None:
     assert "complex/chat" in refusal(request("complex", task_type="chat")).message
 
