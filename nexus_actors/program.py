@@ -10,7 +10,7 @@ import trio
 
 from nexus_actors import __version__
 from nexus_actors.application import Application
-from nexus_actors.operations.instance import claim_instance
+from nexus_actors.operations.instance import Database, claim_instance
 from nexus_actors.operations.service_manager import Notifier
 from nexus_actors.settings import Settings
 from supervisors import Ended, Normal, Shutdown, serve
@@ -73,9 +73,10 @@ def run_service(settings: Settings) -> int:
     `StorageError` or `ControlError` with one line for the operator.
     """
     notifier = Notifier.from_environ(os.environ)
+    database: Database = "embedded" if settings.database.embedded else "external"
     with (
         nullcontext() if notifier is None else closing(notifier),
-        claim_instance(settings.service.data_dir) as instance,
+        claim_instance(settings.service.data_dir, database) as instance,
     ):
         application = Application(settings, instance, notifier=notifier)
         log.info(
@@ -83,7 +84,7 @@ def run_service(settings: Settings) -> int:
             version=__version__,
             pid=os.getpid(),
             config=str(settings.file) if settings.file else "built-in defaults",
-            database="embedded" if settings.database.embedded else "external",
+            database=database,
             queue=settings.queue.requests,
             providers={name: one.settings.pool_size for name, one in settings.providers.items()},
         )

@@ -131,7 +131,7 @@ def running_database(settings: "Settings") -> str:
 def _refuse_other_database(settings: "Settings") -> None:
     """Raise CommandError if the service that runs here uses a database that we do not know, as in a
     terminal without the variables of the one that started it."""
-    from nexus_actors.operations.control_client import pid_on_other_database
+    from nexus_actors.operations.instance import pid_on_other_database
     from nexus_actors.settings.url_source import sought_url
 
     data_dir = settings.service.data_dir
@@ -147,8 +147,6 @@ def _refuse_other_database(settings: "Settings") -> None:
 @asynccontextmanager
 async def open_database(settings: "Settings") -> AsyncIterator[str]:
     """Yield the URL of a running database. Starts an embedded server if none runs, and stops it."""
-    import trio
-
     from nexus_actors.operations.instance import claim_instance, running_pid
     from nexus_actors.storage.postgres.embedded import open_embedded
 
@@ -156,7 +154,7 @@ async def open_database(settings: "Settings") -> AsyncIterator[str]:
         yield settings.database.url.get_secret_value()
         return
     data_dir = settings.service.data_dir
-    await trio.to_thread.run_sync(_refuse_other_database, settings)
+    _refuse_other_database(settings)
     with ExitStack() as stack:
         if running_pid(data_dir) is None:
             # A service that starts now must not use a server that is about to be stopped.

@@ -15,8 +15,7 @@ from nexus_actors.doctor.check import Check, Connected, Installation, aside
 from nexus_actors.doctor.finding import Advice, Finding, NotChecked, Ok, Wrong
 from nexus_actors.doctor.host import closed
 from nexus_actors.monitoring.reading import connections_of
-from nexus_actors.operations.control_client import pid_on_other_database
-from nexus_actors.operations.instance import running_pid
+from nexus_actors.operations.instance import pid_on_other_database, running_pid
 from nexus_actors.settings.url_source import sought_url
 from nexus_actors.storage.postgres.connection import fetch, open_postgres
 from nexus_actors.storage.postgres.database import BESIDE_POOL

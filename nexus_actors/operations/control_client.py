@@ -46,20 +46,6 @@ class Starting(Stopping):
         self.pid = pid
 
 
-def pid_on_other_database(data_dir: Path) -> int | None:
-    """The pid of the service of this directory if its database is not the embedded one. None also
-    if none runs, or none answers."""
-    try:
-        answer = ask(data_dir, "status", {"queues": False})
-    except ControlError:
-        return None
-    match answer:
-        case {"pid": int(pid), "database": "external"}:
-            return pid
-        case _:
-            return None
-
-
 def socket_path(data_dir: Path) -> Path:
     """The path of the socket: in `data_dir`, or, if that path is too long for a socket, in a
     directory that the service has made for it and recorded in `data_dir`.

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from nexus_actors.data_dir import explain, is_full
 
+Database = Literal["embedded", "external"]
+"""Which database a process uses: the one in its data directory, or another."""
 _ID: Final = "instance-id"
 _MOST_READ: Final = 4096
 """The most characters that are read of the lock file."""
@@ -36,10 +38,12 @@ class Instance:
     data_dir: Path
     lock: int
     """The descriptor of the lock file, which also tells others who holds the lock."""
+    database: Database = "embedded"
 
     def wait_for(self, what: str | None) -> None:
         """Record what the start waits for; None once it no longer waits."""
-        text = f"{os.getpid()}\n{' '.join(what.split()) if what else ''}".encode(errors="replace")
+        told = " ".join(what.split()) if what else ""
+        text = f"{os.getpid()}\n{self.database}\n{told}".encode(errors="replace")
         with suppress(OSError):  # a full disk: others learn less
             # In this order, so that a concurrent reader always finds the holder.
             os.pwrite(self.lock, text, 0)
@@ -50,12 +54,14 @@ class Holder(NamedTuple):
     """The service that holds a data directory."""
 
     pid: int
+    database: str
+    """`embedded` or `external`; empty if that is not written yet."""
     waits_for: str | None
     """What the start waits for."""
 
 
 @contextmanager
-def claim_instance(data_dir: Path) -> Iterator[Instance]:
+def claim_instance(data_dir: Path, database: Database = "embedded") -> Iterator[Instance]:
     """Make the directory (mode 0700) and hold its lock until the block ends or the process dies.
 
     Raises `InstanceError` if another service holds it or the directory cannot be written.
@@ -76,8 +82,8 @@ def claim_instance(data_dir: Path) -> Iterator[Instance]:
             )
         try:
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            instance = Instance(_made_id(data_dir), data_dir, descriptor)
+            os.pwrite(descriptor, f"{os.getpid()}\n{database}\n".encode(), 0)
+            instance = Instance(_made_id(data_dir), data_dir, descriptor, database)
         except OSError as error:
             raise _unusable(data_dir, error) from error
         yield instance
@@ -125,6 +131,13 @@ def running_pid(data_dir: Path) -> int | None:
     return None if found is None else found.pid
 
 
+def pid_on_other_database(data_dir: Path) -> int | None:
+    """The pid of the service that holds the directory if its database is not the embedded one; None
+    also if none does. It is read from the lock file, so that a service that hangs delays nobody."""
+    found = holder(data_dir)
+    return found.pid if found is not None and found.database == "external" else None
+
+
 def holder(data_dir: Path) -> Holder | None:
     """The service that holds the directory, or None if none does."""
     try:
@@ -132,8 +145,9 @@ def holder(data_dir: Path) -> Holder | None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                pid, _, waits_for = lock.read(_MOST_READ).partition("\n")
-                return Holder(int(pid), waits_for.strip() or None) if pid.strip() else None
+                lines = (*lock.read(_MOST_READ).split("\n", 2), "", "")
+                pid, database, waits_for = lines[:3]
+                return Holder(int(pid), database, waits_for.strip() or None) if pid else None
     except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
         pass
     return None

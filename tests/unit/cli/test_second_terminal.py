@@ -1,17 +1,20 @@
 """A terminal that lacks what the service was started with: commands say what they looked for."""
 
 import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from nexus_actors.cli import exit_codes, report
+from nexus_actors.operations.control_client import SOCKET
 from nexus_actors.operations.instance import claim_instance
 from nexus_actors.settings.url_source import FILE_VARIABLE, URL_VARIABLES
-from tests.unit.cli.answering import answering
 
 REQUEST = {"complexity": "simple", "messages": [{"role": "user", "content": "?"}]}
-ELSEWHERE = {"pid": 7, "state": "ready", "database": "external"}
 VARIABLES = (*URL_VARIABLES, FILE_VARIABLE)
 
 
@@ -24,6 +27,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "requests.jsonl").write_text(json.dumps(REQUEST))
     return tmp_path
+
+
+@contextmanager
+def service_elsewhere(folder: Path) -> Iterator[list[str]]:
+    """A service with another database, which hangs; gives the options that lead to it."""
+    config = folder / "nexus.toml"
+    config.write_text(f"[service]\ndata_dir = {json.dumps(str(folder))}")
+    with claim_instance(folder, "external"), socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / SOCKET))
+        server.listen()
+        yield ["--config", str(config)]
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has asked it, and so waited for it
+            server.accept()
 
 
 @pytest.mark.parametrize(
@@ -40,12 +57,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_no_embedded_server_is_taken_for_the_database_of_a_service_that_uses_another(
     command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with claim_instance(tmp_path), answering(tmp_path, ELSEWHERE) as where:
+    with service_elsewhere(tmp_path) as where:
         assert report.run([*command, *where]) == exit_codes.USAGE
     out, err = capsys.readouterr()
     assert out == ""
     why, looked, then = err.splitlines()
-    assert "the service (pid 7)" in why
+    assert f"the service (pid {os.getpid()})" in why
     assert "uses a database that is not known here" in why
     assert all(name in looked for name in VARIABLES)
     assert f"from the config {tmp_path / 'nexus.toml'}" in looked
@@ -56,7 +73,7 @@ def test_no_embedded_server_is_taken_for_the_database_of_a_service_that_uses_ano
 def test_the_doctor_does_not_advise_to_start_a_server_that_nobody_uses(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with claim_instance(tmp_path), answering(tmp_path, ELSEWHERE) as where:
+    with service_elsewhere(tmp_path) as where:
         report.run(["doctor", "--offline", "--only", "database", *where])
     out = capsys.readouterr().out
     assert out.startswith("not checked  database")
