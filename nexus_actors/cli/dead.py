@@ -1,6 +1,7 @@
 """`nexus dead`: requests that failed for good, and results that `job_results` refused."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -223,16 +224,17 @@ async def _retry(
     from nexus_actors.storage.postgres.errors import is_of_rows
 
     recording = Recording(Writing(pool), "retry", caller())
-    async for number in paced(chosen, rate):
-        try:
-            tell(await dead_letters.retry(recording, queues, number, same_id=same_id))
-        except StorageError as error:
-            tell(dead_letters.Retried(number, why_not=str(error)))
-            if not is_of_rows(error):
-                raise
+    async with aclosing(paced(chosen, rate)) as due:
+        async for number in due:
+            try:
+                tell(await dead_letters.retry(recording, queues, number, same_id=same_id))
+            except StorageError as error:
+                tell(dead_letters.Retried(number, why_not=str(error)))
+                if not is_of_rows(error):
+                    raise
 
 
-async def paced(numbers: Sequence[int], rate: float) -> AsyncIterator[int]:
+async def paced(numbers: Sequence[int], rate: float) -> AsyncGenerator[int, None]:
     """Yield `numbers`, at most `rate` per second."""
     import trio
 

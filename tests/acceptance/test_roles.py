@@ -1,11 +1,13 @@
 """The roles of `nexus db roles` can do their work, and no more."""
 
+import getpass
 import json
 import shutil
 
 import asyncpg
 import pytest
 
+from nexus_actors.cli import exit_codes
 from tests.acceptance.nexus import Inside, Nexus, one_line, query, send, value, wait_for
 
 HELLO = {"role": "user", "content": "hello"}
@@ -69,7 +71,15 @@ def test_a_service_and_a_producer_with_just_what_they_need(
         (producer_url, "SELECT nexus.look('one', 'tree')"),
         (producer_url, "SELECT * FROM nexus.sums"),
         (service_url, "SELECT nexus.command('one', 'reload')"),
-        (service_url, "SELECT nexus.record('a', 'b', NULL)"),
+        (service_url, "SELECT FROM nexus.audit"),
+        (service_url, "DELETE FROM nexus.audit"),
+        (service_url, "UPDATE nexus.audit SET by = 'somebody else'"),
+        (
+            service_url,
+            "INSERT INTO nexus.audit (by, role, action, subject) VALUES ('', '', '', '')",
+        ),
+        (operator_url, "UPDATE nexus.audit SET by = 'somebody else'"),
+        (producer_url, "SELECT nexus.record('a', 'b', NULL)"),
         (service_url, "SELECT nexus.edit_letter(1, '{}')"),
         (service_url, "UPDATE nexus.commands SET action = 'reload'"),
         (
@@ -214,6 +224,46 @@ def a_copied_data_dir_is_refused_by_name(nexus: Nexus, url: str, pid: int) -> No
     line = one_line(refused, 2)
     assert f"(pid {pid}" in line
     assert "delete the file instance-id" in line
+
+
+@pytest.mark.parametrize("who", ["service", "operator"])
+def test_dead_letters_are_purged_with_either_role_and_sent_again_by_operators(
+    nexus: Nexus,
+    database_url: str,
+    roles: tuple[str, str, str],
+    inside: Inside,
+    who: str,
+) -> None:
+    """Root runs commands with the config of the service, so with its role."""
+    urls = dict(zip(("service", "producer", "operator"), roles, strict=True))
+    nexus.configure(url=urls[who])
+    sent = {"request_id": "r", "complexity": "simple", "messages": [HELLO]}
+    letter = {"request_id": "r", "reason": "timeout", "request": sent}
+    put = "SELECT pgmq.send('ai_requests_dead', $1::jsonb)"
+    first, second, third = (value(database_url, put, json.dumps(letter)) for _ in range(3))
+    changed = json.dumps({**sent, "model": "m"})
+    assert [it["number"] for it in inside.json("dead", "list")] == [first, second, third]
+    edited = inside.run("dead", "edit", str(first), "--request", "-", stdin=changed)
+    retried = inside.run("dead", "retry", str(second))
+    assert inside.run("dead", "purge", str(third)).returncode == 0
+    done = [("purge", f"letter {third}")]
+    left = [first, second]
+    if who == "operator":
+        done = [("edit", f"letter {first}"), ("retry", f"letter {second}"), *done]
+        left = [first]
+        assert (edited.returncode, retried.returncode) == (0, 0)
+    else:  # it may send no request, as this would be
+        for refused in (edited, retried):
+            assert refused.returncode == exit_codes.DATABASE
+            assert "permission denied" in refused.stderr
+    acts = query(database_url, "SELECT action, subject, by, role FROM nexus.audit ORDER BY number")
+    assert [(it["action"], it["subject"]) for it in acts] == done
+    user = getpass.getuser()
+    role = value(urls[who], "SELECT session_user::text")
+    assert {(it["by"].split("@")[0], it["role"]) for it in acts} == {(user, role)}
+    rows = query(database_url, "SELECT msg_id FROM pgmq.q_ai_requests_dead ORDER BY msg_id")
+    assert [it["msg_id"] for it in rows] == left
+    assert value(database_url, "SELECT count(*) FROM pgmq.q_ai_requests") == (who == "operator")
 
 
 def test_a_roles_name_is_a_name(nexus: Nexus) -> None:

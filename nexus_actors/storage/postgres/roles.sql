@@ -104,13 +104,14 @@ BEGIN
     -- --same-id`). Without the privilege, all other results are stored.
     GRANT UPDATE (status, input, output, error, tokens_used, cost_cents, duration_ms, updated_at, completed_at)
         ON public.job_results TO "{service}";
-    -- All functions of the schema nexus, except those that steer the service or send requests.
+    -- All functions of the schema nexus, except those that steer the service or send requests. With nexus.record it can add to the
+    -- audit, under its own role, as `nexus dead purge` does; it can neither read nor change what is there.
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA nexus TO "{service}";
     EXECUTE (SELECT string_agg(format('REVOKE EXECUTE ON FUNCTION %s FROM %I', p.oid::regprocedure, '{service}'), ';')
              FROM pg_proc AS p
              WHERE p.pronamespace = 'nexus'::regnamespace
                    AND p.proname IN ('pause', 'resume', 'scale', 'drain', 'log_level', 'cancel', 'cancel_where', 'cancellable',
-                                     'command', 'edit_letter', 'record'));
+                                     'command', 'edit_letter'));
     REVOKE EXECUTE ON FUNCTION nexus.send(jsonb, integer, text), nexus.send_again(text, text, bigint, jsonb) FROM "{service}";
 
     -- A PRODUCER sends requests, cancels those whose id it knows, and reads all stored results. It cannot read requests, not even
