@@ -30,8 +30,8 @@ def show(
     The state is shown as far as the actor allows, mostly as types.
 
     Example: nexus actor show Router
-    Exit codes: 0 done; 1 no such actor, or it is stopped; 2 no such node; 3 no service is running
-    here; 5 the node does not answer.
+    Exit codes: 0 done; 1 no such actor, or it is stopped; 3 no service is running here; 5 nobody
+    knows the node, or it does not answer.
     """
     told = (
         ask_service(config, "inspect", {"actor": name})
@@ -105,8 +105,8 @@ def stop(
     It finishes its work first. Actors that others depend on cannot be stopped: see nexus restart.
 
     Example: nexus actor stop ResultPoller
-    Exit codes: 0 done, or in progress, which is said; 1 no such actor, or it cannot be stopped; 2
-    no such node; 3 no service is running here; 4 --why cannot be recorded; 5 the node does not
+    Exit codes: 0 done, or in progress, which is said; 1 no such actor, or it cannot be stopped; 3
+    no service is running here; 4 --why cannot be recorded; 5 nobody knows the node, or it does not
     accept the order.
     """
     done = "is stopped", "ends its work first; then it is stopped"
@@ -126,8 +126,8 @@ def start(
     """Start an actor that nexus actor stop has stopped.
 
     Example: nexus actor start ResultPoller --node nexus@host2
-    Exit codes: 0 done; 1 no such actor, or it is running; 2 no such node; 3 no service is running
-    here; 4 --why cannot be recorded; 5 the node does not accept the order.
+    Exit codes: 0 done; 1 no such actor, or it is running; 3 no service is running here; 4 --why
+    cannot be recorded; 5 nobody knows the node, or it does not accept the order.
     """
     done = "is started", "is being started"
     _order("start", name, node, config, why=why, json=json, done=done)

@@ -23,7 +23,8 @@ MEANING: Final = {
     USAGE: "wrong usage or config; every mistake is listed",
     NOT_RUNNING: "no service is running",
     DATABASE: "database error: unreachable, refused, or a missing privilege",
-    TIMED_OUT: "timeout, or nobody knows the id (yet); of several, any of them",
+    TIMED_OUT: "timeout, or nobody knows the id (yet), provider, queue or node; of several ids,"
+    " any of them",
     DEGRADED: "degraded (nexus status, nexus nodes)",
     INTERRUPTED: "interrupted by Ctrl-C",
     READER_GONE: "the reader of the output is gone (closed pipe)",

@@ -1,4 +1,5 @@
-"""Calls of SQL functions for operators. A refusal by SQL exits with the code of wrong usage."""
+"""Calls of SQL functions for operators. A refusal by SQL exits with the code of wrong usage, an
+unknown node with that of an unknown name."""
 
 import getpass
 import re
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _FUNCTION: Final = re.compile(r"^nexus\.\w+: ")
 """The SQL function that refuses: who runs a command has not called it."""
+_NO_NODE: Final = 'nexus.node_id: there is no node "'
 
 
 def call_as_operator(
@@ -36,7 +38,9 @@ def ask(settings: "Settings", statement: str, *arguments: object) -> list[dict[s
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         told = str(error).removeprefix("the database refused: ")
-        raise CommandError(_FUNCTION.sub("", told), exit_codes.USAGE) from error
+        unknown = told.startswith(_NO_NODE)
+        code = exit_codes.TIMED_OUT if unknown else exit_codes.USAGE
+        raise CommandError(_FUNCTION.sub("", told), code) from error
 
 
 async def _run(url: str, statement: str, arguments: tuple[object, ...]) -> list[dict[str, Any]]:

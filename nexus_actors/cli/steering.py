@@ -45,6 +45,14 @@ OnNode = Annotated[
         help="One node: its id, the beginning of the id, its name or host. Default: all.",
     ),
 ]
+Force = Annotated[
+    bool,
+    Parameter(
+        name="--force",
+        negative="",
+        help="Also for a provider that neither this config nor any node knows yet.",
+    ),
+]
 Name = Annotated[str | None, Parameter(name="NAME", help="Its name; a glob for models and agents.")]
 What = Annotated[
     Subject | None, Parameter(name="WHAT", help="The kind of thing; its NAME follows.")
@@ -66,6 +74,7 @@ def pause(
             help="For a provider or model: routes take their next model meanwhile.",
         ),
     ] = False,
+    force: Force = False,
     node: OnNode = None,
     config: ConfigPath = None,
     json: AsJson = False,
@@ -79,14 +88,15 @@ def pause(
     Example: nexus pause provider openai --until 2h --why "incident 4711"
     Example: nexus pause model gpt-5 --fallback
     Example: nexus pause queue
-    Exit codes: 0 done; 2 no such node, or a wrong value; 4 the database refuses; 5 nobody knows the
-    provider or queue.
+    Exit codes: 0 done; 2 a wrong value; 4 the database refuses; 5 nobody knows the provider, queue
+    or node.
     """
     if subject is None:
         raise _which("pause")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    check_known(settings, subject, named)
+    if not (force and subject == "provider"):
+        check_known(settings, subject, named)
     rows = call_as_operator(
         settings,
         "SELECT (nexus.pause($1, $2, $3, $4, $5, $6, $7)).*",
@@ -122,14 +132,15 @@ def resume(
     """End a pause or a drain: what waits continues at once.
 
     Example: nexus resume provider openai
-    Exit codes: 0 done, also if nothing was paused, which is said; 2 no such node; 4 the database
-    refuses; 5 nobody knows the provider or queue.
+    Exit codes: 0 done, also if nothing was paused or nobody knows the provider, which is said; 4
+    the database refuses; 5 nobody knows the queue or node.
     """
     if subject is None:
         raise _which("resume")
     settings = read_settings(config)
     named = _this_node(settings) if subject == "node" and name is None else name
-    check_known(settings, subject, named)
+    if subject == "queue":
+        check_known(settings, subject, named)
     rows = call_as_operator(
         settings, "SELECT nexus.resume($1, $2, $3, $4) AS count", subject, named, node
     )
@@ -139,7 +150,8 @@ def resume(
     elif count:
         say(f"resumed: {subject} {named or ''}".rstrip())
     else:
-        note(f"{subject} {named or ''}".rstrip() + " was not paused")
+        unknown = _unknown(settings, subject, named)
+        note(unknown or f"{subject} {named or ''}".rstrip() + " was not paused")
 
 
 def scale(
@@ -151,6 +163,7 @@ def scale(
     *,
     until: Until = None,
     why: Why = None,
+    force: Force = False,
     node: OnNode = None,
     config: ConfigPath = None,
     json: AsJson = False,
@@ -161,16 +174,17 @@ def scale(
 
     Example: nexus scale openai 64 --until 18:00
     Example: nexus scale openai default
-    Exit codes: 0 done; 2 a wrong number, or no such node; 4 the database refuses; 5 nobody knows
-    the provider.
+    Exit codes: 0 done; 2 a wrong number; 4 the database refuses; 5 nobody knows the node, or the
+    provider, unless N is default.
     """
     settings = read_settings(config)
-    check_known(settings, "provider", provider)
     if calls != "default" and not (calls.isascii() and calls.isdecimal()):
         raise CommandError(f"expected a number of calls or default, not {calls}", exit_codes.USAGE)
     count = None if calls == "default" else int(calls)
     if count is not None and count > 9999:
         raise CommandError("expected 9999 calls at once at most", exit_codes.USAGE)
+    if count is not None and not force:
+        check_known(settings, "provider", provider)
     rows = call_as_operator(
         settings,
         "SELECT (nexus.scale($1, $2, $3, $4, $5, $6)).*",
@@ -181,6 +195,8 @@ def scale(
         node or ("*" if count is not None else None),
     )
     _tell(settings, rows, json, nothing=f"provider {provider}: as the config says")
+    if count is None and (unknown := _unknown(settings, "provider", provider)):
+        note(unknown)
 
 
 def drain(
@@ -204,8 +220,8 @@ def drain(
     until nexus resume node. Without NODE it is the node whose data_dir this config names.
 
     Example: nexus drain nexus@host2 --why "new kernel"; nexus nodes; nexus resume node nexus@host2
-    Exit codes: 0 done, nexus nodes shows when it is drained; 2 no such node; 4 the database
-    refuses.
+    Exit codes: 0 done, nexus nodes shows when it is drained; 4 the database refuses; 5 nobody knows
+    the node.
     """
     settings = read_settings(config)
     named = node or _this_node(settings)
@@ -228,7 +244,7 @@ def log_level(
     """Set the log level of running services.
 
     Example: nexus log-level debug --until 15m --node nexus@host2
-    Exit codes: 0 done; 2 no such level or node; 4 the database refuses.
+    Exit codes: 0 done; 2 no such level; 4 the database refuses; 5 nobody knows the node.
     """
     settings = read_settings(config)
     wanted = None if level == "default" else level
@@ -273,10 +289,16 @@ def _this_node(settings: "Settings") -> str:
 
 
 def check_known(settings: "Settings", subject: str, name: str | None) -> None:
-    """Raise CommandError for a provider or a queue that nobody knows: it was misspelt, and no node
-    would obey the order. Models and agents may have any name."""
+    """Raise CommandError for a provider or a queue that nobody knows."""
+    if (unknown := _unknown(settings, subject, name)) is not None:
+        raise CommandError(unknown, exit_codes.TIMED_OUT)
+
+
+def _unknown(settings: "Settings", subject: str, name: str | None) -> str | None:
+    """What to say of a provider or a queue that nobody knows: it was misspelt, and no node would
+    obey the order. None if it is known; models and agents may have any name."""
     if not name or subject not in _KNOWN:
-        return
+        return None
     from nexus_actors.settings.suggestions import nearest
     from nexus_actors.storage.postgres.sql import read
 
@@ -287,12 +309,12 @@ def check_known(settings: "Settings", subject: str, name: str | None) -> None:
         known |= {*settings.providers, *settings.left_out}
         in_use |= settings.providers.keys()
     if name in known:
-        return
+        return None
     close = nearest(name, in_use, cutoff=0.75)
     hint = f"; did you mean {close}?" if close else ""
     told = f"there is no {subject} {name}, here or on any node{hint}"
     listed = ", ".join(sorted(in_use)) or "none"
-    raise CommandError(f"{told} (known: {listed})", exit_codes.TIMED_OUT)
+    return f"{told} (known: {listed})"
 
 
 def _tell(

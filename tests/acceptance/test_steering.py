@@ -81,9 +81,7 @@ def it_scales_and_sets_the_log_level(nexus: Inside, service: Service, owner_url:
     wait_for(lambda: workers() == 3, "three workers")
     for words in (
         ["scale", "ehco", "5"],
-        ["scale", "ehco", "default"],
         ["pause", "provider", "ehco"],
-        ["resume", "provider", "ehco"],
     ):
         told = one_line(nexus.run(*words), exit_codes.TIMED_OUT)
         assert told.startswith(
@@ -110,7 +108,14 @@ def an_order_for_another_nodes_provider_is_taken(nexus: Inside, owner_url: str) 
     assert nexus.json("pause", "provider", "theirs")["name"] == "theirs"
     query(owner_url, "DELETE FROM nexus.nodes WHERE node = 'other'")
     assert nexus.json("resume", "provider", "theirs") == {"resumed": 1}
-    assert nexus.run("resume", "provider", "theirs").returncode == exit_codes.TIMED_OUT
+    for again in (("resume", "provider", "theirs"), ("scale", "theirs", "default")):
+        done = nexus.run(*again)
+        assert (done.returncode, "there is no provider theirs" in done.stderr) == (0, True), again
+    for order in (("pause", "provider", "theirs"), ("scale", "theirs", "4")):
+        assert nexus.run(*order).returncode == exit_codes.TIMED_OUT
+        assert nexus.run(*order, "--force").returncode == 0
+        # An order in force makes it known.
+        query(owner_url, "DELETE FROM nexus.control WHERE name = 'theirs'")
 
 
 def it_drains_over_a_restart(
@@ -146,11 +151,20 @@ def it_refuses_what_makes_no_sense(nexus: Inside) -> None:
         (["pause", "provider"], "nexus"),
         (["pause", "agent", "a", "--fallback"], "expected fallback with a provider or a model"),
         (["pause", "agent", "a", "--until", "soon"], "expected a duration"),
-        (["pause", "agent", "a", "--node", "nobody"], "there is no node"),
-        (["drain", "nobody"], 'nexus: there is no node "nobody"; expected one of: '),
         (["scale", "echo", "0"], "1 to 9999"),
         (["scale", "echo", "-1"], "nexus:"),
         (["scale", "echo", "99999"], "9999 calls"),
     ):
         done = nexus.run(*words)
         assert (done.returncode, told in done.stderr) == (2, True), (words, done.stderr)
+    for words in (
+        ["pause", "agent", "a", "--node", "nobody"],
+        ["drain", "nobody"],
+        ["resume", "node", "nobody"],
+        ["scale", "echo", "4", "--node", "nobody"],
+        ["log-level", "debug", "--node", "nobody"],
+        ["reload", "--node", "nobody"],
+        ["actor", "show", "Router", "--node", "nobody"],
+    ):
+        told = one_line(nexus.run(*words), exit_codes.TIMED_OUT)
+        assert told.startswith('nexus: there is no node "nobody"; expected one of: '), words
