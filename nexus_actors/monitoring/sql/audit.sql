@@ -25,8 +25,8 @@ matching AS (
     WHERE strpos(lower(l.by), lower($3)) > 0 AND strpos(lower(l.action), lower($4)) > 0
 )
 SELECT k.is_control, k.looked, k.last, m.number, m.at, m.by, m.role, m.action, m.change, m.subject, o.refused,
-       left((CASE WHEN k.is_control THEN jsonb_strip_nulls(m.detail - ARRAY['by', 'since']) ELSE m.detail END)::text, $7)
-           AS detail
+       left((CASE WHEN k.is_control THEN jsonb_strip_nulls(m.detail - ARRAY['by', 'since'])
+                  ELSE m.detail END)::text, $7) AS detail
 FROM logs AS k
 LEFT JOIN matching AS m ON m.is_control = k.is_control AND m.place <= $5
 LEFT JOIN LATERAL (
