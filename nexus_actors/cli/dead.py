@@ -19,6 +19,7 @@ from nexus_actors.cli.letters import (
     show_begun,
     show_odd,
     table_of,
+    tell_limit,
     tell_retried,
 )
 from nexus_actors.cli.operator_sql import caller
@@ -197,15 +198,22 @@ def retry(
     finally:
         if json:
             print_json([asdict(one) for one in told])
+    return _tell_outcome(config, which, len(chosen), told)
+
+
+def _tell_outcome(
+    config: ConfigPath, which: "Which", chosen: int, told: "Sequence[Retried]"
+) -> int:
+    """Print what became of the chosen letters, and what was skipped; the exit code."""
     done, unknown = sum(one.done for one in told), absent(one.why_not for one in told)
-    check_found(len(chosen) + len(told) - unknown, which, read_settings(config))
+    check_found(chosen + len(told) - unknown, which, read_settings(config))
     for line in outcome_of(told):
         note(line)
     if which.other_than is not None:
         left = len(_find(config, replace(which, reason=CANCELLED, other_than=None)))
         if left:
             note(f"skipped, because they were cancelled: {left} (--reason {CANCELLED})")
-    _tell_limit(len(chosen), limit)
+    tell_limit(chosen, which.limit)
     return exit_codes.of_named(done=done, failed=len(told) - done - unknown, unknown=unknown)
 
 
@@ -288,7 +296,7 @@ def purge(
     unknown = absent(left)
     check_found(len(chosen) + len(left) - unknown, which, read_settings(config))
     note(f"deleted: {deleted}")
-    _tell_limit(len(chosen), limit)
+    tell_limit(len(chosen), limit)
     return exit_codes.of_named(done=len(chosen), failed=len(left) - unknown, unknown=unknown)
 
 
@@ -334,11 +342,6 @@ async def _numbers(
             if number not in unreadable and number not in chosen:
                 leave(number, absent)
     return chosen
-
-
-def _tell_limit(chosen: int, limit: int) -> None:
-    if chosen == limit:
-        note(f"that is as many as --limit allows ({limit}); there may be more")
 
 
 def _chosen(

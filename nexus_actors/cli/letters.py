@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from nexus_actors.cli import exit_codes
-from nexus_actors.cli.report import CommandError, complain, print_json, say, say_text
+from nexus_actors.cli.report import CommandError, complain, note, print_json, say, say_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -165,6 +165,12 @@ def absent(why_not: Iterable[object]) -> int:
     from nexus_actors.storage.postgres.dead_letters import ABSENT
 
     return sum(why in ABSENT for why in why_not)
+
+
+def tell_limit(chosen: int, limit: int) -> None:
+    """Say that there may be more letters than were chosen."""
+    if chosen == limit:
+        note(f"that is as many as --limit allows ({limit}); there may be more")
 
 
 def outcome_of(told: "Sequence[Retried]") -> Iterator[str]:
