@@ -108,14 +108,15 @@ def an_order_for_another_nodes_provider_is_taken(nexus: Inside, owner_url: str) 
     assert nexus.json("pause", "provider", "theirs")["name"] == "theirs"
     query(owner_url, "DELETE FROM nexus.nodes WHERE node = 'other'")
     assert nexus.json("resume", "provider", "theirs") == {"resumed": 1}
-    for again in (("resume", "provider", "theirs"), ("scale", "theirs", "default")):
-        done = nexus.run(*again)
-        assert (done.returncode, "there is no provider theirs" in done.stderr) == (0, True), again
-    for order in (("pause", "provider", "theirs"), ("scale", "theirs", "4")):
+    orders = (("pause", "provider", "theirs"), ("scale", "theirs", "4"))
+    ends = (("resume", "provider", "theirs"), ("scale", "theirs", "default"))
+    for order, end in zip(orders, ends, strict=True):
+        done = nexus.run(*end)
+        assert (done.returncode, "there is no provider theirs" in done.stderr) == (0, True), end
         assert nexus.run(*order).returncode == exit_codes.TIMED_OUT
         assert nexus.run(*order, "--force").returncode == 0
-        # An order in force makes it known.
-        query(owner_url, "DELETE FROM nexus.control WHERE name = 'theirs'")
+        done = nexus.run(*end)  # an order in force had made it known
+        assert done.returncode == 0
 
 
 def it_drains_over_a_restart(
