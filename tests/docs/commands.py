@@ -1,4 +1,4 @@
-"""What is run of the commands on the pages, what is only read, and why.
+"""Where the commands on the pages are run.
 
 Whatever is in no table of these is a mistake: either of the page or of this file.
 """
@@ -87,12 +87,6 @@ GATE: Final[dict[Words, str]] = {
     ("podman", "secret", "create"): "make test-container",
 }
 """What a line of `.ci/run` runs."""
-
-NOT_RUN: Final[dict[Words, str]] = {
-    ("make", "bench"): "takes an hour",
-    ("python", "-m", "benchmarks", "--rounds"): "takes half an hour",
-}
-"""What is run nowhere. It is looked at in the same way."""
 
 PLACEHOLDERS: Final[dict[str, str]] = {"FILE": "requests.jsonl"}
 """What a page says in capitals; ids are the sandbox's."""

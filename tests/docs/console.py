@@ -112,7 +112,7 @@ class _Held:
             told = programs.make_mistake(words[1:])
         else:
             told = programs.mistake(words[0], words[1:])
-        elsewhere = (commands.MACHINE, commands.GATE, commands.NOT_RUN)
+        elsewhere = (commands.MACHINE, commands.GATE)
         if told is None and not any(commands.key(words, it) for it in elsewhere):
             return self._unknown(words, program)
         return told
