@@ -32,8 +32,8 @@ drill: setup ## kill services and PostgreSQL under load for two minutes, then co
 test: dev ## run the linters, the type checkers and the whole test suite, on a real PostgreSQL
 	@$(MAKE) --no-print-directory -j 2 check suite
 
-# Tests spend more time waiting than computing, so more workers run than there are cores.
-suite:
+# Tests also wait, so more workers run than there are cores.
+suite: .venv/compiled.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 quick: dev ## run the checks and the unit tests: less than a minute on two idle cores
@@ -103,6 +103,7 @@ LOCAL := nexus_actors/providers/local_model/requirements
 
 lock: dev ## update the lock files from pyproject.toml
 	@$(PIP) install uv
+	@$(LOCK) --group pip -o requirements-pip.lock
 	@$(COMPILE) -o requirements.lock
 	@$(MORE) --group dev -o requirements-dev.lock
 	@$(MORE) --group bench -o requirements-bench.lock
@@ -121,16 +122,22 @@ clean: ## remove .venv, caches and built files
 # --no-deps: a lock lists every package, so pip need not resolve anything. If it did, it would consider releases newer than the
 # locked ones for requirements with extras, and fail because the lock has no hash for them.
 # The project itself is an editable install: it fetches nothing.
-.venv/runtime.stamp: requirements.lock pyproject.toml | .venv/bin/python
+.venv/runtime.stamp: requirements-pip.lock requirements.lock pyproject.toml | .venv/bin/python
 	@echo "installing the runtime into .venv (once)"
+	@$(INSTALL) -r requirements-pip.lock
 	@$(INSTALL) -r requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.lock $(LOCAL).lock .venv/runtime.stamp
 	@echo "installing the developer's tools into .venv (once)"
-	@$(INSTALL) -r requirements-dev.lock
-	@$(INSTALL) -r $(LOCAL).lock
+	@$(INSTALL) -r requirements-dev.lock -r $(LOCAL).lock
+	@touch $@
+
+# One process compiles the tests and what they import, while the checks have the other core. Else each worker would compile it all.
+# What cannot be collected fails the suite, which shows it.
+.venv/compiled.stamp: .venv/dev.stamp
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null
 	@touch $@
 
 # The benchmarks' environment: the peers, with the same releases of the runtime as in .venv. If pyenv has Python 3.13

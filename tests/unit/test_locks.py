@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-OTHERS = sorted(it.name for it in ROOT.glob("requirements-*.lock"))
+PIP = "requirements-pip.lock"  # what installs all the others, and nothing else
+OTHERS = sorted({it.name for it in ROOT.glob("requirements-*.lock")} - {PIP})
 
 
 def releases(lock: str) -> dict[str, set[str]]:
@@ -28,3 +29,7 @@ def test_a_lock_with_more_in_it_has_the_runtime_as_it_is(name: str) -> None:
     other = releases(name)
     runtime = releases("requirements.lock")
     assert {it: other.get(it) for it in runtime} == runtime
+
+
+def test_what_installs_them_has_a_lock_of_its_own() -> None:
+    assert set(releases(PIP)) == {"pip"}
