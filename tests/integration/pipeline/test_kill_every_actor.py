@@ -1,5 +1,5 @@
-"""Any actor of the tree may be killed while 200 requests are in work: none is lost, none is
-doubled. On the shipped defaults, with limits and a budget on.
+"""Any actor of the tree may be killed while 40 requests are on their way: none is lost, none
+is doubled. On the shipped defaults, with limits and a budget on.
 """
 
 import re
@@ -70,7 +70,8 @@ TREE = [
     "Control",
     "Watchdog",
 ]
-REQUESTS = 200
+REQUESTS = 40
+"""Ten of them are in work when the victim dies, in every stage; the others are in the queue."""
 
 
 async def test_the_tree_is_the_one_that_the_readme_draws(database_url: str, tmp_path: Path) -> None:
