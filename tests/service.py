@@ -151,10 +151,12 @@ async def find(root: ActorRef, name: str) -> ActorRef:
 
 
 def settings_for(url: str, data_dir: Path, **sections: Any) -> Settings:
-    """Settings on this database; by default one `echo` provider serves every route."""
+    """Settings on this database; by default one `echo` provider serves every route. The pool has
+    two connections, fewer than by default: statements have to wait for each other. Each connection
+    costs PostgreSQL as much as a dozen statements, and plans them anew."""
     mapping: dict[str, Any] = {
         "service": {"data_dir": str(data_dir), "drain_timeout": 1.0},
-        "database": {"url": url},
+        "database": {"url": url, "pool_size": 2},
         "providers": {"echo": {"kind": "echo", "pool_size": 16}},
         "routes": [{"complexity": "*", "task_type": "*", "models": ["echo/echo"]}],
     }
