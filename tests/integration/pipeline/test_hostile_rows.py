@@ -32,7 +32,7 @@ TOO_LARGE = {
     "numbers": "(SELECT jsonb_agg('1e131071'::jsonb) FROM generate_series(1, 9000))",
     "small numbers": "(SELECT jsonb_agg('1e-16383'::jsonb) FROM generate_series(1, 9000))",
     "text": "to_jsonb(repeat('a', 5000000))",
-    "a quarter of a gigabyte": "to_jsonb(repeat('a', 260000000))",
+    "a quarter of a gigabyte": "to_jsonb(repeat(repeat('a', 10000), 26000))",
     "escapes": r"to_jsonb(repeat(E'\x01', 900000))",
 }
 
