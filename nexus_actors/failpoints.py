@@ -7,6 +7,7 @@ comparison.
 
 import os
 import signal
+from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
 Failpoint = Literal[
@@ -48,11 +49,22 @@ class _Armed:
             os.kill(os.getpid(), self._signal)
 
 
-_text = os.environ.get("NEXUS_FAILPOINT", "")
-_armed: Final = _Armed(_text) if _text else None
+class _Service:
+    """This process's."""
+
+    armed: _Armed | None = None
+
+
+_here: Final = _Service()
+
+
+def arm(environ: Mapping[str, str]) -> None:
+    """Heed the variable, as a service does when it starts. Raises FailpointError."""
+    text = environ.get("NEXUS_FAILPOINT", "")
+    _here.armed = _Armed(text) if text else None
 
 
 def reached(name: Failpoint) -> None:
     """Mark this place in the code as the failpoint `name`."""
-    if _armed is not None and _armed.name == name:
-        _armed.hit()
+    if (armed := _here.armed) is not None and armed.name == name:
+        armed.hit()

@@ -8,7 +8,7 @@ from contextlib import closing, nullcontext
 import structlog
 import trio
 
-from nexus_actors import __version__
+from nexus_actors import __version__, failpoints
 from nexus_actors.application import Application
 from nexus_actors.operations.instance import Database, claim_instance
 from nexus_actors.operations.service_manager import Notifier
@@ -72,6 +72,7 @@ def run_service(settings: Settings) -> int:
     stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a
     `StorageError` or `ControlError` with one line for the operator.
     """
+    failpoints.arm(os.environ)
     notifier = Notifier.from_environ(os.environ)
     database: Database = "embedded" if settings.database.embedded else "external"
     with (

@@ -27,6 +27,8 @@ NEXUS = Path(sys.executable).with_name("nexus")
 LIMIT = 60.0
 """Seconds for anything to happen; long, since the machine may be busy, and hardly ever used up."""
 MARKER = "NEXUS_ACCEPTANCE_TEST"
+READ_LATE = {"COLUMNS", "NEXUS_FAILPOINT", "NOTIFY_SOCKET", "PGSSLMODE", "WATCHDOG_USEC"}
+"""Variables that are read when a command runs, and not when a module is imported."""
 T = TypeVar("T")
 _client = Client()
 
@@ -143,9 +145,10 @@ class Nexus:
     def _begin(
         self, words: Sequence[str], environ: dict[str, str], *streams: IO[bytes]
     ) -> Child | subprocess.Popen[bytes]:
-        """A command in a session of its own. One whose environment says more than where things are
-        has an interpreter of its own, for that may read it as it starts."""
-        if environ == self._usual:
+        """A command in a session of its own. One whose environment says more than what is known to
+        be read late has an interpreter of its own, for that may read it as it starts."""
+        said = {name for name, _ in environ.items() ^ self._usual.items()}
+        if said <= READ_LATE:
             return self._zygote.start(words, environ=environ, folder=self.folder, streams=streams)
         given, out, err = streams
         return subprocess.Popen(
