@@ -129,7 +129,7 @@ class Nexus:
         with TemporaryFile() as given, TemporaryFile() as out, TemporaryFile() as err:
             given.write(stdin.encode() if isinstance(stdin, str) else stdin)
             given.seek(0)
-            process = self._begin(arguments, {**self.environ, **(environ or {})}, given, out, err)
+            process = self.begin(arguments, {**self.environ, **(environ or {})}, given, out, err)
             try:
                 code = process.wait(LIMIT)
             except subprocess.TimeoutExpired:
@@ -142,7 +142,7 @@ class Nexus:
                 texts.append(it.read().decode())
         return subprocess.CompletedProcess(arguments, code, *texts)
 
-    def _begin(
+    def begin(
         self, words: Sequence[str], environ: dict[str, str], *streams: IO[bytes]
     ) -> Child | subprocess.Popen[bytes]:
         """A command in a session of its own. One whose environment says more than what is known to
@@ -177,7 +177,7 @@ class Nexus:
     def spawn(self, *arguments: str, output: Path) -> Child | subprocess.Popen[bytes]:
         """Any command in the background."""
         with output.open("wb") as file, Path(os.devnull).open("rb") as nothing:
-            return self._begin(arguments, self.environ, nothing, file, file)
+            return self.begin(arguments, self.environ, nothing, file, file)
 
     def end(self) -> None:
         """Stop what a test has left running; it may have failed in the middle."""

@@ -10,16 +10,16 @@ from tests.acceptance.nexus import LIMIT, Nexus, one_line, value, wait_for
 
 def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -> None:
     done = nexus.run(
-        *("drill", "--requests", "300", "--duplicates", "30", "--kill", "4", "--db-restart", "2"),
-        *("--provider-faults", "0.3", "--seconds", "8", "--json"),
+        *("drill", "--requests", "200", "--duplicates", "20", "--kill", "2", "--db-restart", "2"),
+        *("--provider-faults", "0.3", "--seconds", "6", "--json"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads(done.stdout)
     assert verdict["breaches"] == {}
     assert (verdict["requests"], verdict["results"], verdict["kills"], verdict["restarts"]) == (
-        270,
-        270,
-        4,
+        180,
+        180,
+        2,
         2,
     )
     assert verdict["faults"] > 0
@@ -44,12 +44,12 @@ def test_a_database_that_is_given_is_left_as_it_was(nexus: Nexus, database_url: 
     drills = "SELECT count(*) FROM pg_database WHERE datname LIKE 'nexus_drill_%'"
     before = value(database_url, tables)
     done = nexus.run(
-        *("drill", "--url", database_url, "--requests", "100", "--kill", "1", "--db-restart", "2"),
-        *("--provider-faults", "0.1", "--seconds", "3", "--json"),
+        *("drill", "--url", database_url, "--requests", "50", "--kill", "1", "--db-restart", "2"),
+        *("--processes", "1", "--provider-faults", "0.1", "--seconds", "3", "--json"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     verdict = json.loads(done.stdout)
-    assert (verdict["results"], verdict["kills"], verdict["restarts"]) == (90, 1, 2)
+    assert (verdict["results"], verdict["kills"], verdict["restarts"]) == (45, 1, 2)
     assert value(database_url, tables) == before
     # Another worker's drill may be using one of its own on this server; one that is left stays.
     wait_for(lambda: value(database_url, drills) == 0, "the end of all drills")
@@ -62,9 +62,11 @@ def test_a_server_that_cannot_be_reached_is_told(nexus: Nexus) -> None:
 
 def test_a_drill_that_is_told_to_end_leaves_nothing_running(nexus: Nexus) -> None:
     log = nexus.folder / "drill.log"
-    process = nexus.spawn("drill", "--seconds", "600", "--seed", "7", output=log)
+    process = nexus.spawn(
+        *("drill", "--processes", "1", "--seconds", "600", "--seed", "7"), output=log
+    )
     folder = nexus.folder / "tmp"
-    wait_for(lambda: list(folder.glob("nexus-drill-*/service-2/data/control.sock")), "services")
+    wait_for(lambda: list(folder.glob("nexus-drill-*/service-1/data/control.sock")), "services")
     wait_for(lambda: "the drill begins (--seed 7)" in log.read_text(), "the seed")
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 128 + signal.SIGTERM

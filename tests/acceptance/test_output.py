@@ -1,13 +1,15 @@
 """What goes to which stream, and what a terminal, a pipe and a script make of it."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from nexus_actors import __version__
-from tests.acceptance.nexus import LIMIT, NEXUS, Nexus
+from tests.acceptance.nexus import LIMIT, Nexus
 
 COMMANDS = [
     ("start",),
@@ -121,19 +123,17 @@ def test_config_show_is_a_config(nexus: Nexus) -> None:
 
 @pytest.mark.parametrize("command", ["config show", "models", "demo"])
 def test_a_reader_that_goes_away(nexus: Nexus, command: str) -> None:
-    process = subprocess.Popen(
-        [NEXUS, *command.split()],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=nexus.environ,
-        cwd=nexus.folder,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    process.stdout = None
-    _, errors = process.communicate(timeout=LIMIT)
-    assert process.returncode == 141
-    assert errors == b""
+    errors = nexus.folder / "errors.txt"
+    reading, writing = os.pipe()
+    os.close(reading)
+    with (
+        Path(os.devnull).open("rb") as nothing,
+        os.fdopen(writing, "wb") as out,
+        errors.open("wb") as err,
+    ):
+        process = nexus.begin(command.split(), nexus.environ, nothing, out, err)
+    assert process.wait(LIMIT) == 141
+    assert errors.read_text() == ""
     nexus.wait_all_gone()
 
 

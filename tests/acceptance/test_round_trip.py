@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.acceptance.nexus import Nexus, one_line, query, value, wait_for
 
 LINES = """\
@@ -103,6 +105,7 @@ def test_enqueue_sends_good_lines_and_names_bad_ones(nexus: Nexus, database_url:
     assert "3 sent to ai_requests, 2 of them under ids that are known already: no new" in again
 
 
+@pytest.mark.usefixtures("cluster")
 def test_enqueue_and_migrate_need_no_service(nexus: Nexus) -> None:
     assert nexus.run("db", "migrate").returncode == 0
     assert nexus.run("db", "migrate").returncode == 0

@@ -252,8 +252,10 @@ async def test_a_server_that_cannot_start_says_where_to_look(data_dir: Path) -> 
     assert "no_such_setting" in (data_dir / "postgres.log").read_text()
 
 
-async def test_a_long_path_is_no_obstacle(new_dir: Path) -> None:
+async def test_a_long_path_is_no_obstacle(new_dir: Path, postgres_server: str) -> None:
     deep = new_dir / ("x" * 60) / ("y" * 60)
+    deep.mkdir(parents=True)
+    copy_cluster(postgres_server, deep)
     async with open_embedded(deep, settings=SETTINGS) as url:
         assert url == embedded_url(deep)
         assert await ask(url, "SELECT 1") == 1
