@@ -1,8 +1,8 @@
 """The wheels and source distributions: built, installed and run as a user does.
 
 `python -m tests.distributions build FOLDER` is `make dist`. `python -m tests.distributions try` is
-`make test-dist`: it installs with pip, from an index or pip's cache. tests/acceptance does the same
-without either: there an environment borrows its dependencies from the one that runs the tests.
+`make test-dist`: it installs with pip, from an index or pip's cache. tests/acceptance looks
+at what is in them, and needs neither.
 """
 
 import os
@@ -152,13 +152,6 @@ class Environment:
         venv.EnvBuilder(symlinks=True).create(folder)
         self.home.mkdir()
         (self.packages,) = folder.glob("lib/python3.*/site-packages")
-
-    def borrow(self, requirements: Sequence[Requirement]) -> None:
-        """Link these packages and all that they require from the environment that runs this."""
-        for it in closure(requirements):
-            for name in {path.parts[0] for path in it.files or ()} - {"..", "__pycache__"}:
-                if not (self.packages / name).exists():
-                    (self.packages / name).symlink_to(Path(str(it.locate_file(name))))
 
     def install(self, *words: str | Path) -> None:
         """Run `pip install WORDS` for this environment. Bytecode is left to the first import."""
