@@ -102,27 +102,25 @@ def test_ctrl_c_ends_a_command_whenever_it_comes(nexus: Nexus, database_url: str
 def test_what_was_sent_is_told(nexus: Nexus, database_url: str) -> None:
     nexus.configure(url=database_url)
     assert nexus.run("db", "migrate").returncode == 0
-    process = subprocess.Popen(
-        [NEXUS, "enqueue", "-"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=nexus.folder,
-        env=nexus.environ,
-        start_new_session=True,
+    (given, giving), (reading, out) = os.pipe(), os.pipe()
+    told = nexus.folder / "told.txt"
+    with os.fdopen(giving, "wb", buffering=0) as lines, os.fdopen(reading, "rb") as ids:
+        with (
+            os.fdopen(given, "rb") as stdin,
+            os.fdopen(out, "wb") as stdout,
+            told.open("wb") as err,
+        ):
+            process = nexus.begin(["enqueue", "-"], nexus.environ, stdin, stdout, err)
+        for number in range(3):
+            message = {"request_id": f"r{number}", "messages": [{"role": "user", "content": "hi"}]}
+            lines.write(json.dumps({**message, "complexity": "simple"}).encode() + b"\n")
+        assert [ids.readline() for _ in range(3)] == [b"r0\n", b"r1\n", b"r2\n"]
+        process.send_signal(signal.SIGINT)
+        code = process.wait(LIMIT)  # while more may come: the pipe is open
+    assert code == 130, told.read_text()
+    assert told.read_text() == (
+        "nexus: interrupted: 3 sent to ai_requests, from the lines before 4\n"
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    for number in range(3):
-        message = {"request_id": f"r{number}", "messages": [{"role": "user", "content": "hi"}]}
-        process.stdin.write(json.dumps({**message, "complexity": "simple"}).encode() + b"\n")
-    process.stdin.flush()
-    assert [process.stdout.readline() for _ in range(3)] == [b"r0\n", b"r1\n", b"r2\n"]
-    process.send_signal(signal.SIGINT)
-    code = process.wait(LIMIT)  # while more may come: the pipe is open
-    _, told = process.communicate()
-    assert code == 130, told
-    assert told == b"nexus: interrupted: 3 sent to ai_requests, from the lines before 4\n"
 
 
 def test_what_was_not_asked_is_told(nexus: Nexus) -> None:

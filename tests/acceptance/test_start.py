@@ -4,11 +4,10 @@ import os
 import pty
 import re
 import signal
-import subprocess
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.acceptance.nexus import NEXUS, Nexus, one_line, wait_for
+from tests.acceptance.nexus import Nexus, one_line, wait_for
 from tests.acceptance.notified import notified
 
 
@@ -55,17 +54,8 @@ def test_a_terminal_that_goes_takes_the_service_along_and_a_stop_ends_the_wait(
     nexus.configure("wait = 50", url=f"postgresql://me@/db?host={nexus.folder}")
     ours, theirs = pty.openpty()
     log: Path = nexus.folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [NEXUS, "start"],
-            stdin=theirs,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=nexus.folder,
-            env=nexus.environ,
-            start_new_session=True,
-        )
-    os.close(theirs)
+    with log.open("wb") as output, os.fdopen(theirs, "r+b", buffering=0) as terminal:
+        process = nexus.begin(["start"], nexus.environ, terminal, output, output)
     try:
         wait_for(lambda: "waiting for the database" in log.read_text(), "the first try")
         process.send_signal(signal.SIGHUP)
