@@ -1,5 +1,5 @@
 """Any actor of the tree may be killed while 40 requests are on their way: none is lost, none
-is doubled. On the shipped defaults, with limits and a budget on.
+is doubled. On the shipped defaults but for the pool of connections, with limits and a budget on.
 """
 
 import re
