@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, TypeAlias
 
 from hypothesis import strategies as st
@@ -100,50 +101,74 @@ def _words(plan: object, usual: object) -> str:
 
 # --- drawing them ---
 
+# Each strategy is made once: to make one and look what it can draw costs more than to draw.
+FLAG = st.booleans()
+RESTART = st.sampled_from(("permanent", "transient", "temporary"))
+GRACE = st.sampled_from(GRACES)
+KEY = st.sampled_from((None, "own"))
+# two may want one name, and the names of the registry inside the tree come and go with it
+WILD_KEY = st.sampled_from(
+    (None, "own", "own", "own", "inner:own", "inner:own", "inner:shared", "shared")
+)
+STOPPING = st.sampled_from(STOPPINGS)
+STOPS = st.sampled_from(("sleep", "sleep", "raise", "other", "block", "swallow"))
+INIT = st.sampled_from(INIT_SECONDS)
+BAD = ("raise", "stop", "ignore", "garbage", "factory", "no actor", "late", "hang")
+STARTS = st.lists(st.sampled_from(("ok", "ok", "ok", "tasks", *BAD)), max_size=4)
+HUNDRED = st.integers(0, 99)
+MEETS = st.sampled_from(((), (), ("monitor",), ("link",), ("monitor", "link")))
+STRATEGY = st.sampled_from(("one_for_one", "one_for_all", "rest_for_one", "dynamic"))
+AUTO_SHUTDOWN = st.sampled_from(("never", "any_significant", "all_significant"))
+CHILDREN = st.sampled_from((3, 4, 2, 1, 0))
+MAX_RESTARTS = st.sampled_from((3, 2, 1, 0, 20))
+MAX_SECONDS = {them: st.sampled_from(them) for them in (WINDOWS, (A_MINUTE,), (FOR_EVER,))}
+# another at each depth, and no worker's: which of equal deadlines comes first is open
+SHUTDOWN = [st.sampled_from((math.inf, 1.01 + depth / 100, "brutal_kill")) for depth in range(3)]
+SUPERVISOR_STARTS = st.sampled_from(((), (), ("ok", "raise"), ("ok", "ignore")))
+# one that lasts, most of the time: with it, everything would be over
+ROOT_RESTARTS = st.sampled_from((50, 20, 2))
 
+
+@cache
 @st.composite
 def workers(draw: st.DrawFn, id: str, *, wild: bool) -> WorkerPlan:  # noqa: A002
     """A worker. Tame ones start well and stop in their time or are killed; wild ones may not."""
-    restart = draw(st.sampled_from(("permanent", "transient", "temporary")))
+    restart = draw(RESTART)
     plan = WorkerPlan(
         id,
         restart=restart,
-        shutdown=draw(st.sampled_from(GRACES)),
-        significant=restart != "permanent" and draw(st.booleans()),
-        trap=draw(st.booleans()),
-        key=draw(st.sampled_from((None, "own"))),
-        stopping=draw(st.sampled_from(STOPPINGS)),
-        init=draw(st.sampled_from(INIT_SECONDS)),
+        shutdown=draw(GRACE),
+        significant=restart != "permanent" and draw(FLAG),
+        trap=draw(FLAG),
+        key=draw(KEY),
+        stopping=draw(STOPPING),
+        init=draw(INIT),
     )
     if not wild:
         return plan
-    stops = draw(st.sampled_from(("sleep", "sleep", "raise", "other", "block", "swallow")))
-    bad = ("raise", "stop", "ignore", "garbage", "factory", "no actor", "late", "hang")
-    starts = draw(st.lists(st.sampled_from(("ok", "ok", "ok", "tasks", *bad)), max_size=4))
-    if draw(st.integers(0, 99)) != 77:  # else too many trees would not start at all
+    stops = draw(STOPS)
+    starts = draw(STARTS)
+    if draw(HUNDRED) != 77:  # else too many trees would not start at all
         starts = ["ok", *starts]
-    # two may want one name, and the names of the registry inside the tree come and go with it
-    keys = (None, "own", "own", "own", "inner:own", "inner:own", "inner:shared", "shared")
-    meets = draw(st.sampled_from(((), (), ("monitor",), ("link",), ("monitor", "link"))))
-    return replace(
-        plan, stops=stops, starts=tuple(starts), key=draw(st.sampled_from(keys)), meets=meets
-    )
+    meets = draw(MEETS)
+    return replace(plan, stops=stops, starts=tuple(starts), key=draw(WILD_KEY), meets=meets)
 
 
+@cache
 @st.composite
 def supervisors(draw: st.DrawFn, id: str, depth: int, *, wild: bool) -> SupervisorPlan:  # noqa: A002
     """A supervisor with up to four children, supervisors among them as deep as `depth` allows."""
-    strategy = draw(st.sampled_from(("one_for_one", "one_for_all", "rest_for_one", "dynamic")))
-    restart = draw(st.sampled_from(("permanent", "transient", "temporary")))
+    strategy = draw(STRATEGY)
+    restart = draw(RESTART)
     auto = "never"
     children: list[Plan] = []
     if strategy != "dynamic":
-        auto = draw(st.sampled_from(("never", "any_significant", "all_significant")))
-        for number in range(draw(st.sampled_from((3, 4, 2, 1, 0)))):
+        auto = draw(AUTO_SHUTDOWN)
+        for number in range(draw(CHILDREN)):
             children.append(draw(plans("abcd"[number], depth, wild=wild)))
         if auto == "never":
             children = [replace(child, significant=False) for child in children]
-    max_restarts = draw(st.sampled_from((3, 2, 1, 0, 20)))
+    max_restarts = draw(MAX_RESTARTS)
     windows: tuple[float, ...] = WINDOWS
     if wild:  # starts that fail for ever must exhaust any intensity, slow as they may be
         windows = (A_MINUTE,) if max_restarts <= 3 else (FOR_EVER,)
@@ -152,16 +177,16 @@ def supervisors(draw: st.DrawFn, id: str, depth: int, *, wild: bool) -> Supervis
         tuple(children),
         strategy=strategy,
         max_restarts=max_restarts,
-        max_seconds=draw(st.sampled_from(windows)),
+        max_seconds=draw(MAX_SECONDS[windows]),
         auto_shutdown=auto,
         restart=restart,
-        # another at each depth, and no worker's: which of equal deadlines comes first is open
-        shutdown=draw(st.sampled_from((math.inf, 1.01 + depth / 100, "brutal_kill"))),
-        significant=restart != "permanent" and draw(st.booleans()),
-        starts=draw(st.sampled_from(((), (), ("ok", "raise"), ("ok", "ignore")))) if wild else (),
+        shutdown=draw(SHUTDOWN[depth]),
+        significant=restart != "permanent" and draw(FLAG),
+        starts=draw(SUPERVISOR_STARTS) if wild else (),
     )
 
 
+@cache
 def plans(id: str, depth: int, *, wild: bool) -> st.SearchStrategy[Plan]:  # noqa: A002
     """A worker, or a supervisor if `depth` is above 0."""
     one: st.SearchStrategy[Plan] = workers(id, wild=wild)
@@ -173,13 +198,12 @@ def trees(draw: st.DrawFn, *, wild: bool) -> SupervisorPlan:
     """A root, which is always started well; a wild one may have a registry of its own."""
     root = draw(supervisors("root", 2, wild=wild))
     children = root.children
-    if wild and not root.dynamic and draw(st.booleans()):
+    if wild and not root.dynamic and draw(FLAG):
         children = (RegistryPlan("inner"), *children)
     return replace(
         root,
         children=children,
-        # one that lasts, most of the time: with it, everything would be over
-        max_restarts=draw(st.sampled_from((50, 20, 2))),
+        max_restarts=draw(ROOT_RESTARTS),
         max_seconds=FOR_EVER if wild else root.max_seconds,
         restart="permanent",
         shutdown=math.inf,
