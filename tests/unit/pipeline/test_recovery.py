@@ -47,7 +47,9 @@ class Straining:
 
 
 @asynccontextmanager
-async def recovering(store: object, left: Sequence[Finish]) -> AsyncIterator[InWork]:
+async def recovering(
+    store: object, left: Sequence[Finish], *, look_every: float = 0.01
+) -> AsyncIterator[InWork]:
     """A publisher that begins with these in its spool, once something may be leased."""
     in_work, spool = InWork({"p": 1}), Spool(full=False)
     spool.update({it.request_id: it for it in left})
@@ -57,7 +59,7 @@ async def recovering(store: object, left: Sequence[Finish]) -> AsyncIterator[InW
     spec = ChildSpec("publisher", lambda: ResultPublisher(around, answered))
     async with open_tree(lambda: Supervisor([spec])):
         while not in_work.recovered:
-            await trio.sleep(0.01)
+            await trio.sleep(look_every)
         yield in_work
 
 
@@ -95,7 +97,7 @@ async def test_nothing_is_leased_while_the_store_is_away(
     store = Straining()
     store.away = True
     with trio.move_on_after(600) as waited:
-        async with recovering(store, [end(0)]):
+        async with recovering(store, [end(0)], look_every=0.5):
             pass
     assert waited.cancelled_caught
     store.away = False
