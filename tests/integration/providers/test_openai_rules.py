@@ -136,15 +136,18 @@ async def test_every_kind_of_request_is_answered_by_the_first_call(
 ) -> None:
     refused: dict[str, str] = {}
     async with connected({"*": openai.answer}, kind="openai") as (server, session):
-        for name, fields in {**EVERY_KIND, **MORE}.items():
-            for on_text in (None, _heard):
-                outcome = await session.complete(
-                    asked(version, **fields), model, timeout=LONG, on_text=on_text
-                )
-                if isinstance(outcome, ProviderFailure):
-                    refused[name] = outcome.message
+        odd = MODELS.index(model) + (version == "responses")
+        for place, (name, fields) in enumerate({**EVERY_KIND, **MORE}.items()):
+            # Each kind is streamed from every other model, whole from the rest, and at the other
+            # version the other way round: what is asked is written alike.
+            on_text = _heard if (place + odd) % 2 else None
+            outcome = await session.complete(
+                asked(version, **fields), model, timeout=LONG, on_text=on_text
+            )
+            if isinstance(outcome, ProviderFailure):
+                refused[name] = outcome.message
         assert refused == {}
-        assert len(server.requests) == 2 * len(EVERY_KIND | MORE)
+        assert len(server.requests) == len(EVERY_KIND | MORE)
 
 
 @pytest.mark.parametrize(
