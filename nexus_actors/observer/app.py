@@ -95,6 +95,7 @@ class Observer(App[None]):
         self._every = refresh
         self._wanted = asyncio.Event()
         self._said = ""
+        self._tabs = Tabs()
         self._title_line = Static(id="title", markup=False)
         self._views = {tab.id: SheetView(tab) for tab in TABS}
         self.failure: Exception | None = None
@@ -103,7 +104,7 @@ class Observer(App[None]):
     def compose(self) -> ComposeResult:
         """A title, the tabs, the input of the filter, the keys."""
         yield self._title_line
-        with Tabs():
+        with self._tabs:
             for number, tab in enumerate(TABS, 1):
                 with TabPane(f"{number} {tab.title}", id=tab.id):
                     yield self._views[tab.id]
@@ -166,7 +167,8 @@ class Observer(App[None]):
         title.append(printable(self._source.subject, 100), "")
         if said:
             title.append(f"  {printable(said, 300)}", "bold")
-        self._title_line.update(title)
+        if title != self._title_line.content:
+            self._title_line.update(title, layout=False)
 
     @on(Tabs.TabActivated)
     def _tab_changed(self) -> None:
@@ -185,7 +187,7 @@ class Observer(App[None]):
 
     def action_tab(self, number: int) -> None:
         """Activate a tab, and focus its table."""
-        self.query_one(Tabs).active = TABS[number - 1].id
+        self._tabs.active = TABS[number - 1].id
         self.view.enter()
 
     def action_filter(self) -> None:
@@ -309,8 +311,7 @@ class Observer(App[None]):
 
     @property
     def _active(self) -> str:
-        tabs = self.query(Tabs)
-        return tabs.first().active if tabs else TABS[0].id
+        return self._tabs.active or TABS[0].id
 
     def action_on_row(self, which: str) -> None:
         """Ask for a value and for confirmation, then act on the row under the cursor."""
