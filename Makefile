@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Twice quiet: errors alone, no warning that an editable installation is one.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Bytecode is left to the first import: most modules are never imported, and to compile them all is half of an installation.
 INSTALL := $(PIP) install --no-compile --require-hashes --no-deps --only-binary :all:
 JOBS ?= 4
@@ -138,6 +139,7 @@ clean: ## remove .venv, caches and built files
 # What cannot be collected fails the suite, which shows it.
 .venv/compiled.stamp: .venv/dev.stamp
 	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null
+	@$(BIN)/python -c 'from tests.zygote import import_all; import_all()'
 	@touch $@
 
 # The benchmarks' environment: the peers, with the same releases of the runtime as in .venv. If pyenv has Python 3.13

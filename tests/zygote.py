@@ -201,7 +201,7 @@ def _run() -> int:
         threading._shutdown()  # type: ignore[attr-defined]
 
 
-def _import_all() -> None:
+def import_all() -> None:
     """What the commands import when they run."""
     import importlib
     import pkgutil
@@ -215,7 +215,7 @@ def _import_all() -> None:
 
 if __name__ == "__main__":
     with socket.socket(fileno=int(sys.argv[1])) as channel:
-        _import_all()
+        import_all()
         gc.collect()
         gc.freeze()  # so that a child shares it for longer
         _serve(channel)

@@ -51,7 +51,7 @@ def stop(*, config: ConfigPath = None, timeout: Timeout | None = None) -> None:
     place = service_place(config)
     # After the drain, closing connections and stopping an embedded server take a while.
     limit = place.drain_timeout + 40 if timeout is None else timeout
-    with naming_config(config):
+    with naming_config(config, advice="nothing to stop"):
         pid = _stop(place.data_dir, limit)
     if pid is None:
         raise CommandError(
@@ -162,16 +162,14 @@ def ask_service(
 
 
 @contextmanager
-def naming_config(config: Path | None) -> Iterator[None]:
-    """Add to `NotRunning` which config the data directory is from: another terminal may lack the
-    variables of the one that started the service."""
+def naming_config(config: Path | None, *, advice: str = "start it: nexus start") -> Iterator[None]:
+    """Add to `NotRunning` which config the data directory is from, since another terminal may lack
+    the variables of the one that started the service, and this advice."""
     try:
         yield
     except control_client.NotRunning as error:
         error.add_note(f"data_dir is from {sought(find_file(config, os.environ))}")
-        error.add_note(
-            "start it: nexus start; if it runs with another config: export NEXUS_CONFIG=FILE"
-        )
+        error.add_note(f"{advice}; if it runs with another config: export NEXUS_CONFIG=FILE")
         raise
 
 

@@ -22,7 +22,8 @@ def test_commands_that_need_a_service(nexus: Nexus, command: tuple[str, ...]) ->
     why, *where, then = done.stderr.splitlines()
     assert why.startswith(f"nexus: no service is running with data_dir {nexus.data_dir}")
     assert any(f"from the config {nexus.config}" in line for line in where)
-    assert then.startswith("nexus: start it: nexus start; if it runs with another config")
+    advice = "nothing to stop" if command == ("stop",) else "start it: nexus start"
+    assert then.startswith(f"nexus: {advice}; if it runs with another config")
     assert "NEXUS_CONFIG=FILE" in then
     assert not nexus.data_dir.exists()
 

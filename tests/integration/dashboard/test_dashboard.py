@@ -188,8 +188,9 @@ async def test_the_overview_of_an_empty_installation_and_of_one_that_works(
         assert (await site.ask("/?window=year")).status == 400
 
 
-async def add_sums(ask: Any) -> None:
-    # Its first minute is over.
+async def add_sums(ask: Any) -> datetime:
+    """Sums of an hour, and of the first minute of the hour after it. Returns that hour."""
+    # Its first minute is over: just after an hour's begin, that is the hour before.
     hour = (datetime.now(UTC) - timedelta(minutes=2)).replace(minute=0, second=0, microsecond=0)
     for span, at in (("hour", hour - timedelta(hours=1)), ("minute", hour)):
         await ask(
@@ -204,6 +205,7 @@ async def add_sums(ask: Any) -> None:
         " $1, $1::timestamptz - interval '9 h')",
         hour,
     )
+    return hour
 
 
 async def show_status(ask: Any) -> None:
@@ -231,17 +233,22 @@ async def test_what_a_trend_says_is_what_was_summed(database_url: str) -> None:
         asking(database_url) as ask,
         open_reader(database_url, Queues(), command_timeout=10.0) as reader,
     ):
-        await add_sums(ask)
+        hour = await add_sums(ask)
         found = await read_trend(reader, "day")
         assert (found.requests, found.failed, found.cost) == (20, 2, 0.5)
-        assert found.rates[-2:] == [pytest.approx(10 / 60), pytest.approx(10)]
-        assert found.p95[-1] == pytest.approx(540.0)
+        place = found.times.index(hour)
+        assert found.rates[place - 1 : place + 1] == [pytest.approx(10 / 60), pytest.approx(10)]
+        assert found.p95[place] == pytest.approx(540.0)
         assert set(found.backlog) == set(found.due_seconds) == {None}
         await ask(
             "INSERT INTO nexus.backlog (queue, span, at, messages, due_seconds)"
-            " SELECT q, s, date_trunc('hour', now(), 'UTC'), 7, 2.5"
-            " FROM unnest('{ai_requests,other}'::text[], '{hour,minute}'::text[]) AS t (q, s)"
+            " SELECT q, s, $1::timestamptz, 7, 2.5"
+            " FROM unnest('{ai_requests,other}'::text[], '{hour,minute}'::text[]) AS t (q, s)",
+            hour,
         )
         found = await read_trend(reader, "day")
-        assert (found.backlog[-1], found.due_seconds[-1]) == (7, 2.5)
-        assert set(found.backlog[:-1]) == {None}
+        noted = dict(
+            zip(found.times, zip(found.backlog, found.due_seconds, strict=True), strict=True)
+        )
+        assert noted.pop(hour) == (7, 2.5)
+        assert set(noted.values()) == {(None, None)}
