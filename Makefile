@@ -33,7 +33,7 @@ drill: setup ## kill services and PostgreSQL under load for two minutes, then co
 test: dev ## run the linters, the type checkers and the whole test suite, on a real PostgreSQL
 	@$(MAKE) --no-print-directory -j 2 check suite
 
-# Tests also wait, so more workers run than there are cores.
+# Tests wait for a part of their time, so more workers run than there are cores.
 suite: .venv/compiled.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 

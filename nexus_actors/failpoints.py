@@ -49,13 +49,13 @@ class _Armed:
             os.kill(os.getpid(), self._signal)
 
 
-class _Service:
-    """This process's."""
+class _State:
+    """What is armed in this process."""
 
     armed: _Armed | None = None
 
 
-_here: Final = _Service()
+_here: Final = _State()
 
 
 def arm(environ: Mapping[str, str]) -> None:

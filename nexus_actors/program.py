@@ -70,7 +70,8 @@ def run_service(settings: Settings) -> int:
 
     Raises `InstanceError` if another one runs with this data directory, `InstanceTaken` if it was
     stopped because a copy of that runs, and the runtime's StartError, whose innermost cause is a
-    `StorageError` or `ControlError` with one line for the operator.
+    `StorageError` or `ControlError` with one line for the operator. `FailpointError` if
+    NEXUS_FAILPOINT names none.
     """
     failpoints.arm(os.environ)
     notifier = Notifier.from_environ(os.environ)

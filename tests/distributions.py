@@ -158,6 +158,11 @@ class Environment:
         python = str(self.folder / "bin" / "python")
         run([*PIP, "--python", python, "install", "--no-compile", *map(str, words)], self.home)
 
+    def remove(self, names: Iterable[str]) -> None:
+        """Uninstall these distributions from it."""
+        python = str(self.folder / "bin" / "python")
+        run([*PIP, "--python", python, "uninstall", "--yes", *sorted(names)], self.home)
+
     def run(self, program: str, *words: str) -> str:
         """Standard output of a program of this environment, started in its home."""
         return run([str(self.folder / "bin" / program), *words], self.home)
@@ -239,6 +244,11 @@ def _try_all(folder: Path) -> None:
     lock = ("--require-hashes", "--no-deps", "--only-binary", ":all:", "-r")
     one.install(*lock, ROOT / "requirements.lock")
     one.install("--no-index", service)  # which fails if the lock lacks what the wheel requires
+    # The lock also has what builds this project. The service runs with what its wheel declares.
+    declared = {canonicalize_name(it.name) for it in closure(Wheel(service).requirements)}
+    declared.add("nexus-actors")
+    one.remove(one.installed() - declared)
+    assert one.installed() == declared
     try_service(one)
     other = Environment(folder / "library")
     other.install("--only-binary", ":all:", library)

@@ -46,8 +46,6 @@ SETTINGS = (
     "shared_buffers=64MB",
     "autovacuum_naptime=1h",
     "max_wal_size=256MB",
-    # Each test has a copy of a database: this copies its files within the kernel.
-    "file_copy_method=clone",
 )
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
 """Where Linux keeps files in memory. To make a database there takes a tenth of the time."""

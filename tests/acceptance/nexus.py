@@ -145,8 +145,8 @@ class Nexus:
     def begin(
         self, words: Sequence[str], environ: dict[str, str], *streams: IO[bytes]
     ) -> Child | subprocess.Popen[bytes]:
-        """A command in a session of its own. One whose environment says more than what is known to
-        be read late has an interpreter of its own, for that may read it as it starts."""
+        """A command in a session of its own. If anything but the variables in `READ_LATE` differs
+        from the usual ones, it has an interpreter of its own."""
         said = {name for name, _ in environ.items() ^ self._usual.items()}
         if said <= READ_LATE:
             return self._zygote.start(words, environ=environ, folder=self.folder, streams=streams)

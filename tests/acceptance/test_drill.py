@@ -10,7 +10,7 @@ from tests.acceptance.nexus import LIMIT, Nexus, one_line, value, wait_for
 
 def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -> None:
     done = nexus.run(
-        *("drill", "--requests", "200", "--duplicates", "20", "--kill", "2", "--db-restart", "2"),
+        *("drill", "--requests", "200", "--duplicates", "20", "--kill", "3", "--db-restart", "2"),
         *("--provider-faults", "0.3", "--seconds", "6", "--json"),
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -19,7 +19,7 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_is_killed(nexus: Nexus) -
     assert (verdict["requests"], verdict["results"], verdict["kills"], verdict["restarts"]) == (
         180,
         180,
-        2,
+        3,
         2,
     )
     assert verdict["faults"] > 0
@@ -63,10 +63,10 @@ def test_a_server_that_cannot_be_reached_is_told(nexus: Nexus) -> None:
 def test_a_drill_that_is_told_to_end_leaves_nothing_running(nexus: Nexus) -> None:
     log = nexus.folder / "drill.log"
     process = nexus.spawn(
-        *("drill", "--processes", "1", "--seconds", "600", "--seed", "7"), output=log
+        *("drill", "--processes", "2", "--seconds", "600", "--seed", "7"), output=log
     )
     folder = nexus.folder / "tmp"
-    wait_for(lambda: list(folder.glob("nexus-drill-*/service-1/data/control.sock")), "services")
+    wait_for(lambda: list(folder.glob("nexus-drill-*/service-2/data/control.sock")), "services")
     wait_for(lambda: "the drill begins (--seed 7)" in log.read_text(), "the seed")
     process.send_signal(signal.SIGTERM)
     assert process.wait(LIMIT) == 128 + signal.SIGTERM

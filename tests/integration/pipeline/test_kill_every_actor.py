@@ -71,7 +71,8 @@ TREE = [
     "Watchdog",
 ]
 REQUESTS = 40
-"""Ten of them are in work when the victim dies, in every stage; the others are in the queue."""
+"""When the victim dies, five are being called, four wait for a worker, one is being given back, and
+the others are in the queue."""
 
 
 async def test_the_tree_is_the_one_that_the_readme_draws(database_url: str, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ async def test_every_kind_of_request_is_answered_by_the_first_call(
         odd = MODELS.index(model) + (version == "responses")
         for place, (name, fields) in enumerate({**EVERY_KIND, **MORE}.items()):
             # Each kind is streamed from every other model, whole from the rest, and at the other
-            # version the other way round: what is asked is written alike.
+            # version the other way round: the request is written the same way.
             on_text = _heard if (place + odd) % 2 else None
             outcome = await session.complete(
                 asked(version, **fields), model, timeout=LONG, on_text=on_text

@@ -1,11 +1,14 @@
 """Wake-ups, and the marker that a consumer is running."""
 
+import asyncio
 import logging
+from typing import Any
 
 import pytest
 import trio
 
 from nexus_actors.storage.postgres.database import PostgresDatabase, open_database
+from nexus_actors.storage.postgres.listen import ListenLoop
 from nexus_actors.storage.postgres.presence import consumer_is_running
 from tests.integration.storage.storage_helpers import give_back, send, sql, until, value
 
@@ -50,6 +53,33 @@ async def test_sending_rings_those_who_listen_to_that_queue(db: PostgresDatabase
         await send(db, "t")
         await results.wait()
     assert requests.count == after
+
+
+def test_the_connection_leaves_a_channel_that_nobody_listens_to(database_url: str) -> None:
+    """A client has a channel for each streamed request: they must not pile up."""
+
+    async def channels() -> list[list[str]]:
+        heard: asyncio.Queue[list[str]] = asyncio.Queue()
+
+        async def look(connection: Any) -> float:
+            if connection is not None:
+                rows = await connection.fetch("SELECT pg_listening_channels() AS it ORDER BY it")
+                heard.put_nowait([row["it"] for row in rows])
+            return 60.0
+
+        loop, listener = ListenLoop(database_url, "test", look), print
+        loop.add("left", listener)
+        loop.add("stays", listener)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            running = group.create_task(loop.run())
+            before = await heard.get()
+            loop.remove("left", listener)
+            loop.look_soon()
+            after = await heard.get()
+            running.cancel()
+        return [before, after]
+
+    assert asyncio.run(channels()) == [["left", "stays"], ["stays"]]
 
 
 async def test_who_listens_again_after_a_while_is_called_for_what_came_meanwhile(

@@ -18,11 +18,10 @@ import supervisors
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCS = ROOT / "docs"
-Build = Callable[..., tuple[int, str]]
 FORGE = "https://github.com/nexus-actors/nexus-actors"
-
-
 PRELOADED = ["sphinx.cmd.build", "sphinx.ext.autodoc", "furo", "myst_parser.sphinx_ext.main"]
+"""What the process that forks has imported. It lives until the last test of this worker."""
+Build = Callable[..., tuple[int, str]]
 
 
 def _build(options: list[str]) -> tuple[int, str]:
