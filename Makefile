@@ -37,7 +37,7 @@ test: dev ## run the linters, the type checkers and the whole test suite, on a r
 suite: .venv/compiled.stamp
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-quick: dev ## run the checks and the unit tests: less than a minute on two idle cores
+quick: dev ## run the checks and the unit tests: one to three minutes on two idle cores
 	@$(MAKE) --no-print-directory -j 2 check unit
 
 # All but the two slow ones: the property tests, and the tests of the benchmarks.
