@@ -7,7 +7,9 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Bytecode is left to the first import: most modules are never imported, and to compile them all is half of an installation.
 INSTALL := $(PIP) install --no-compile --require-hashes --no-deps --only-binary :all:
+# Tests wait for a part of their time, so more workers run than there are cores.
 JOBS ?= 4
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 AGAINST ?= adc0287
 INPUTS ?= 100000
 
@@ -15,7 +17,8 @@ INPUTS ?= 100000
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo drill quick unit test suite soak fuzz check dist test-dist test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
+.PHONY: help setup dev demo drill quick unit test suite test-faults test-conformance test-docs soak fuzz check dist test-dist \
+	test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,12 +33,20 @@ demo: setup ## start the service on an embedded PostgreSQL, send example request
 drill: setup ## kill services and PostgreSQL under load for two minutes, then count lost and duplicate requests
 	@$(BIN)/nexus drill --requests 5000 --duplicates 500 --kill 50 --db-restart 10 --provider-faults 0.3 --seconds 120
 
-test: dev ## run the linters, the type checkers and the whole test suite, on a real PostgreSQL
+test: dev ## run the linters, the type checkers, and the unit, integration and acceptance tests, on a real PostgreSQL
 	@$(MAKE) --no-print-directory -j 2 check suite
 
-# Tests wait for a part of their time, so more workers run than there are cores.
 suite: .venv/compiled.stamp
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	@$(PYTEST)
+
+test-faults: .venv/compiled.stamp ## kill services, actors and PostgreSQL at every step, and count what was kept
+	@$(PYTEST) tests/faults
+
+test-conformance: .venv/compiled.stamp ## hold every kind of request to the vendors' rules, their own clients and price lists
+	@$(PYTEST) tests/conformance
+
+test-docs: .venv/compiled.stamp ## run every command and snippet of the documentation
+	@$(PYTEST) tests/docs
 
 quick: dev ## run the checks and the unit tests: one to three minutes on two idle cores
 	@$(MAKE) --no-print-directory -j 2 check unit
@@ -57,7 +68,8 @@ dist: dev ## build wheels and source distributions of nexus-actors and of otp-su
 	@rm -rf dist
 	@$(BIN)/python -m tests.distributions build dist
 
-test-dist: dev ## build the distributions, install each into a new environment and try it (needs a package index or pip's cache)
+test-dist: dev ## build the distributions, look into them, install each and try it (needs a package index or pip's cache)
+	@$(BIN)/python -m pytest tests/dist
 	@$(BIN)/python -m tests.distributions try
 
 test-container: dev ## build the image with Podman, run, query and stop it; without Podman or root the Containerfile's steps run in a folder (needs a package index)

@@ -1,8 +1,8 @@
 """The wheels and source distributions: built, installed and run as a user does.
 
-`python -m tests.distributions build FOLDER` is `make dist`. `python -m tests.distributions try` is
-`make test-dist`: it installs with pip, from an index or pip's cache. tests/acceptance looks
-at what is in them, and needs neither.
+`python -m tests.distributions build FOLDER` is `make dist`. `python -m tests.distributions try`
+installs with pip, from an index or pip's cache; tests/dist looks at what is in them, and needs
+neither. Both are `make test-dist`.
 """
 
 import os

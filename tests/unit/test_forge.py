@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,19 @@ def test_the_gate_is_a_valid_script_of_existing_targets() -> None:
     assert all(f"\n{it}: " in (ROOT / "Makefile").read_text() for it in targets)
 
 
+def test_every_folder_of_tests_is_run_by_a_stage_of_the_gate() -> None:
+    folders = {it.relative_to(ROOT).parts[1] for it in (ROOT / "tests").glob("*/**/test_*.py")}
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
+    usual = {Path(it).name for it in settings["ini_options"]["testpaths"]}
+    makefile = (ROOT / "Makefile").read_text()
+    assert usual < folders
+    assert "test" in STAGES
+    for folder in folders - usual:
+        assert f"test-{folder}" in STAGES
+        recipe = makefile.partition(f"\ntest-{folder}:")[2].partition("\n\n")[0]
+        assert re.search(rf"(pytest|PYTEST\)) tests/{folder}\b", recipe)
+
+
 class Machine:
     """One on which the gate runs: its commands only write down what they are asked."""
 
@@ -106,7 +120,17 @@ class Machine:
         return steps, done.stderr
 
 
-STAGES = ("test", "docs", "test-container", "test-dist", "test-machine", "test-browser")
+STAGES = (
+    "test",
+    "test-faults",
+    "test-conformance",
+    "docs",
+    "test-docs",
+    "test-container",
+    "test-dist",
+    "test-machine",
+    "test-browser",
+)
 TARGETS = [f"make {it}" for it in STAGES]
 
 

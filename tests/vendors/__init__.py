@@ -15,7 +15,7 @@ a mistake in ours is not made twice. What a vendor does not document is no rule 
     async with scripted_server({"*": anthropic.answer}) as server:
         ...  # POST to f"{server.url}/v1/messages"
 
-`tests/integration/test_shipped_defaults.py` runs the shipped defaults against them;
+`tests/conformance` holds every kind of request to them, and runs the shipped defaults against them;
 `tests/integration/providers/helpers.py` holds every call that its tests make against them
 (`rules.py`), whatever their own server answers.
 """

@@ -13,11 +13,8 @@ from nexus_actors.providers.http.api import Prepared
 from nexus_actors.providers.openai_compatible import OpenAICompatibleSettings
 from nexus_actors.providers.takes import model_takes
 from nexus_actors.settings import Settings, SettingsErrors, parse_settings
-from tests.lazy import Lazy
-from tests.unit.providers.conversations import EVERY_KIND, FLAT, USER
-from tests.unit.providers.oracles import check_body
+from tests.unit.providers.conversations import FLAT, USER
 
-params = Lazy("openai.types.chat.completion_create_params")
 LOCAL = {"ollama", "vllm", "llama_cpp", "lm_studio"}
 EVERYTHING: dict[str, Any] = {
     "messages": ({**USER, "name": "ann"},),
@@ -78,30 +75,6 @@ def test_a_config_needs_no_more_than_the_preset() -> None:
     loaded = parse_settings({"providers": tables, "routes": [{"models": ["mine/m"]}]}, {})
     assert isinstance(loaded, Settings), str(loaded)
     assert "mine" in loaded.providers
-
-
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("kind", EVERY_KIND)
-@pytest.mark.parametrize("name", PRESETS)
-def test_bodies_are_the_official_clients_but_for_the_documented(
-    name: str, kind: str, stream: bool
-) -> None:
-    if "image" in kind and name in ("deepseek", "ollama"):
-        return  # refused, of which test_chat_parts.py tells
-    body = dict(prepared(name, stream=stream, **EVERY_KIND[kind]).body)
-    if name == "deepseek":
-        body.pop("thinking", None)
-        for message in body["messages"]:
-            message.pop("reasoning_content", None)
-    stream = "stream" in body
-    if name == "mistral" and "random_seed" in body:
-        body["seed"] = body.pop("random_seed")
-    wanted = (
-        params.CompletionCreateParamsStreaming
-        if stream
-        else params.CompletionCreateParamsNonStreaming
-    )
-    check_body(wanted, body)
 
 
 @pytest.mark.parametrize("name", ["openrouter", "together", "vllm", "llama_cpp"])

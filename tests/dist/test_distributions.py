@@ -1,5 +1,5 @@
 """What is published is complete. That it runs, installed with what it declares and nothing else, is
-tested by `make test-dist`, which the gate runs."""
+tested by `python -m tests.distributions try`."""
 
 import re
 from pathlib import Path
