@@ -18,7 +18,7 @@ from nexus_actors.settings.model import Settings
 from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from supervisors import ActorRef, Node, open_tree, tree
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds that an event may take before a test gives up: for machines, not for assertions."""
 
 

@@ -13,10 +13,9 @@ from nexus_actors.admin.admin import NAME, Serve
 from nexus_actors.admin.part import AdminPart
 from nexus_actors.cli import exit_codes, report
 from supervisors import ActorRef, CallError, ChildSpec, StartError, Supervisor, Watchdog, open_tree
-from tests.service import find
+from tests.service import PATIENCE, find
 from tests.unit.admin.services import Tabled
 
-PATIENCE = 20.0
 GET = b"GET /health/live HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n"
 
 

@@ -18,8 +18,8 @@ from starlette.routing import Route
 from nexus_actors.admin import app, connections
 from nexus_actors.admin.connections import HEAD_BYTES, Connections
 from nexus_actors.admin.listening import listen
+from tests.service import PATIENCE
 
-PATIENCE = 20.0
 HUGE = b"x" * 64 * 2**20
 """More than sockets keep for a reader who does not read."""
 

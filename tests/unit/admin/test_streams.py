@@ -7,7 +7,8 @@ import trio
 
 from nexus_actors.admin.connections import MOST, STAYS, Connections
 from nexus_actors.admin.listening import listen
-from tests.unit.admin.test_server import GET, PATIENCE, say
+from tests.service import PATIENCE
+from tests.unit.admin.test_server import GET, say
 
 STREAM = b"GET /stream HTTP/1.1\r\nhost: h\r\n\r\n"
 
