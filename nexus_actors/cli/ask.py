@@ -85,7 +85,8 @@ def ask(
     except CallError as error:
         if json and error.failure is not None:
             print_json({"request_id": error.request_id, "error": asdict(error.failure)})
-        _name(error.request_id)
+        for line in _story(error.request_id):
+            error.add_note(line)
         raise
     except KeyboardInterrupt:
         complain(progress.interrupted(request_id))
@@ -96,10 +97,9 @@ def ask(
     note(describe(answer.answer, answer.latency_ms))
 
 
-def _name(request_id: str | None) -> None:
-    """Print the id under which a failed request can be found, if it was sent."""
-    if request_id is not None:
-        note(f"what became of it: nexus explain {request_id}")
+def _story(request_id: str | None) -> list[str]:
+    """Where a request that failed can be looked up, if it was sent."""
+    return [] if request_id is None else [f"what became of it: nexus explain {request_id}"]
 
 
 def _piped() -> str:
@@ -135,8 +135,7 @@ async def _ask(
             return await service.call_with_prompt(choice, text, timeout=timeout, **given)
         except Timeout as error:
             if error.failure is not None:  # the request has ended: no answer will follow
-                _name(error.request_id)
-                raise CommandError(str(error)) from error
+                raise CommandError(str(error), details=_story(error.request_id)) from error
             why = await _why_queued(url, settings.queue.requests, str(error.request_id))
             later = f"; {why}: nexus result {error.request_id} shows the outcome"
             raise CommandError(f"{error}{later}", exit_codes.TIMED_OUT) from error
