@@ -2,11 +2,13 @@
 
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import structlog
 import trio
+import trio.testing
 
 from nexus_actors.providers.http import transports, trust
 from nexus_actors.providers.http.exchange import Body, Broken, HttpAnswer
@@ -195,24 +197,34 @@ async def test_native_stays_native(authority: Authority, trusts: Trusts) -> None
 
 
 async def test_a_handshake_that_is_cancelled_leaves_nothing_open(
-    authority: Authority, trusts: Trusts
+    authority: Authority, trusts: Trusts, mock_clock: trio.testing.MockClock
 ) -> None:
     trusts(authority.client())
-    closed = trio.Event()
+    begun, closed = trio.Event(), trio.Event()
+    outcomes = []
 
     async def serve(server: Wire, stream: trio.abc.Stream) -> None:
-        while await stream.receive_some(65_536):
-            pass
+        with suppress(trio.BrokenResourceError):  # a way to close it, too
+            while await stream.receive_some(65_536):
+                begun.set()
         closed.set()
 
     async with (
         wire(serve) as server,
         http_session(f"https://127.0.0.1:{server.port}", {}) as session,
+        trio.open_nursery() as nursery,
     ):
-        outcome = await session.post("/", Body(b"{}"), timeout=0.1)
-        assert outcome == Broken("late", sent=False)
+
+        async def call() -> None:
+            outcomes.append(await session.post("/", Body(b"{}"), timeout=1.0))
+
+        nursery.start_soon(call)
+        await begun.wait()
+        mock_clock.jump(1.0)  # the time is up in the middle of the handshake, at any speed
+        mock_clock.rate = 1.0
         with trio.fail_after(60):
             await closed.wait()
+    assert outcomes == [Broken("late", sent=False)]
 
 
 def test_the_same_authorities_are_trusted_as_by_httpx2() -> None:
