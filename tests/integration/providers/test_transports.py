@@ -279,38 +279,53 @@ def _open_files() -> int:
 
 @pytest.mark.parametrize("timed", [False, True])
 @pytest.mark.parametrize("phase", SILENT_AFTER)
-async def test_a_call_that_ends_in_any_phase_leaves_nothing_open(phase: str, timed: bool) -> None:
-    silent = trio.Event()
+async def test_a_call_that_ends_in_any_phase_leaves_nothing_open(
+    phase: str, timed: bool, mock_clock: trio.testing.MockClock
+) -> None:
+    silences, silence = trio.open_memory_channel[None](1)
 
     async def serve(server: Wire, stream: trio.abc.Stream) -> None:
         await server.request(stream)
         await stream.send_all(SILENT_AFTER[phase])
-        silent.set()
+        await silences.send(None)
         await stream.receive_some(1)  # until it is closed
+
+    async def let_time_pass() -> None:
+        await silence.receive()
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(1.0)
 
     async with wire(serve) as server:
         await trio.testing.wait_all_tasks_blocked()
         files = _open_files()
         async with http_session(f"http://127.0.0.1:{server.port}", {}) as session:
             body = Body(b"{}")
-            if timed:
-                assert await session.post("/", body, timeout=0.1) == Broken("late", sent=True)
-                stalled = await session.post("/", body, idle_timeout=0.1)
-                assert isinstance(stalled, Broken)
-                assert (stalled.how, stalled.sent) == ("stalled", True)
-            else:
-                async with trio.open_nursery() as nursery:
+            async with trio.open_nursery() as nursery:
+                if timed:
+                    nursery.start_soon(let_time_pass)
+                    assert await session.post("/", body, timeout=1.0) == Broken("late", sent=True)
+                    nursery.start_soon(let_time_pass)
+                    stalled = await session.post("/", body, idle_timeout=1.0)
+                    assert isinstance(stalled, Broken)
+                    assert (stalled.how, stalled.sent) == ("stalled", True)
+                else:
                     nursery.start_soon(session.post, "/", body)
-                    await silent.wait()
+                    await silence.receive()
                     await trio.testing.wait_all_tasks_blocked()
                     nursery.cancel_scope.cancel()
+            mock_clock.rate = 1.0
             with trio.fail_after(60):
                 while _open_files() > files:
                     await trio.sleep(0.001)
 
 
-async def test_a_call_cancelled_while_it_sends_leaves_nothing_open() -> None:
+async def test_a_call_cancelled_while_it_sends_leaves_nothing_open(
+    mock_clock: trio.testing.MockClock,
+) -> None:
     async def serve(server: Wire, stream: trio.abc.Stream) -> None:
+        await stream.receive_some(1)
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(1.0)
         await trio.sleep_forever()
 
     async with (
@@ -319,7 +334,7 @@ async def test_a_call_cancelled_while_it_sends_leaves_nothing_open() -> None:
     ):
         files = _open_files()
         body = Body(b"x" * 30_000_000)
-        assert await session.post("/", body, timeout=0.1) == Broken("late", sent=True)
+        assert await session.post("/", body, timeout=1.0) == Broken("late", sent=True)
         assert _open_files() == files + 1  # the server's end, which does not look
 
 

@@ -86,18 +86,21 @@ async def test_what_a_dead_predecessor_left_behind_is_ended(
     of another host, or of an earlier release, when it has been silent for long."""
     before_boot = place("a-host", "boot-0", 7, "/data:1", "pid:[1]")
     monkeypatch.setattr(claim, "SILENCE", 3600.0)
+    monkeypatch.setattr(claim, "LOOK_AGAIN", 0.02)
     async with left_behind(database_url, HERE.session_name("one")):
         with trio.fail_after(30):
             async with claimed(database_url) as db:
                 assert await _has_lock(db)
-    monkeypatch.setattr(claim, "SILENCE", 1.0)
     for name in (before_boot.session_name("one"), OLD):
         async with left_behind(database_url, name) as session:
-            with trio.move_on_after(0.3) as shortly:
-                async with claimed(database_url):
-                    pass
-            assert shortly.cancelled_caught
+            monkeypatch.setattr(claim, "SILENCE", 3600.0)
+            looked = _looked(monkeypatch, 3)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_claim_in_vain, database_url)
+                await looked.wait()
+                nursery.cancel_scope.cancel()
             assert await session.run(lambda it: it.fetchval("SELECT 1")) == 1
+            monkeypatch.setattr(claim, "SILENCE", 1.0)
             async with claimed(database_url) as db:
                 assert db.claim is not None
                 assert db.claim.trouble is None
@@ -168,6 +171,26 @@ async def test_one_that_was_taken_for_dead_is_told_and_releases_nothing(
         assert "host another-host (pid 9" in (db.claim.trouble or "")
         assert await db.requests.release_orphans([], called=True) == 0
         nursery.cancel_scope.cancel()
+
+
+def _looked(monkeypatch: pytest.MonkeyPatch, times: int) -> trio.Event:
+    """Happens when a claim looks for the lock's holders so often: it has judged one time less."""
+    looks, enough = 0, trio.Event()
+
+    async def look(connection: Connection, *key: int) -> list[Holder]:
+        nonlocal looks
+        looks += 1
+        if looks == times:
+            enough.set()
+        return await lock_holders(connection, *key)
+
+    monkeypatch.setattr(claim, "lock_holders", look)
+    return enough
+
+
+async def _claim_in_vain(url: str) -> None:
+    async with claimed(url):
+        raise AssertionError("the lock was taken")
 
 
 async def _has_lock(db: PostgresDatabase) -> bool:

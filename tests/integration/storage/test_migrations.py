@@ -332,15 +332,28 @@ async def test_whatever_keeps_the_index_from_being_made_stops_no_start(
 
 
 async def test_a_cancelled_migration_leaves_nothing(empty_database_url: str) -> None:
+    await execute(
+        empty_database_url,
+        "CREATE FUNCTION public.wait() RETURNS event_trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM pg_sleep(1000); END $$",
+    )
+    await execute(
+        empty_database_url,
+        "CREATE EVENT TRIGGER wait ON ddl_command_end WHEN TAG IN ('CREATE TABLE')"
+        " EXECUTE FUNCTION public.wait()",
+    )
+    sleeping = f"{SESSIONS} AND wait_event = 'PgSleep'"
     async with open_postgres(empty_database_url) as pool:
-        with trio.move_on_after(0.02) as scope:
-            await migrate(pool, Queues())
-        if scope.cancelled_caught:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(migrate, pool, Queues())
+            await until(lambda: pool.run(lambda it: it.fetch(sleeping)))
+            nursery.cancel_scope.cancel()
 
-            def schemas() -> object:
-                return asyncio.run(_schemas(empty_database_url))
+        def schemas() -> object:
+            return asyncio.run(_schemas(empty_database_url))
 
-            assert await trio.to_thread.run_sync(schemas) == []
+        assert await trio.to_thread.run_sync(schemas) == []
+        await execute(empty_database_url, "DROP EVENT TRIGGER wait")
         await migrate(pool, Queues())
 
 

@@ -24,6 +24,9 @@ from tests.integration.storage.storage_helpers import send, sql, success, until,
 from tests.postgres import with_database
 from tests.wire import open_wire
 
+UNHURRIED = {"statement_timeout": "0"}
+"""For a busy machine: the driver alone looks at the clock then, and a second later."""
+
 
 async def fetch_value(connection: Connection, statement: str) -> object:
     return await connection.fetchval(statement)
@@ -56,17 +59,17 @@ async def test_one_that_was_seen_to_be_cut_costs_the_next_statement_nothing(
 
 
 async def test_one_that_is_cut_in_a_transaction_since_it_took_too_long_is_reported_as_that(
-    db: PostgresDatabase, database_url: str, monkeypatch: pytest.MonkeyPatch
+    db: PostgresDatabase, database_url: str
 ) -> None:
     """None of its statements takes too long, all do together."""
-    monkeypatch.setattr(connection_module, "GRACE", 0.1)
 
     async def long(connection: Connection) -> None:
         async with connection.transaction():
             while True:
                 await connection.execute("SELECT pg_sleep(0.2)")
 
-    async with open_postgres(database_url, pool_size=1, command_timeout=0.5) as pool:
+    async with open_postgres(database_url, pool_size=1) as pool:
+        pool._limit = 0.6
         with pytest.raises(StorageStrained, match="no answer in time"):
             await pool.run(long)
 
@@ -126,19 +129,29 @@ async def test_cancelling_stops_the_statement_and_raises_nothing_else(
     await until(stopped)
 
 
-async def test_a_statement_that_takes_too_long_is_unavailability(database_url: str) -> None:
+async def test_a_statement_that_takes_too_long_is_unavailability(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server says what it ended, and the connection stays good."""
-    async with open_postgres(database_url, command_timeout=0.1, pool_size=1) as pool:
+    for name in ("_SERVERS_WORD", "GRACE"):
+        monkeypatch.setattr(connection_module, name, 30.0)
+
+    async def long(connection: Connection) -> None:
+        async with connection.transaction():
+            # Its word may come a little late.
+            await connection.execute("SET LOCAL statement_timeout = '300ms'")
+            await connection.execute("SELECT pg_sleep(1000)")
+
+    hasty = open_postgres(database_url, command_timeout=0.1, pool_size=1, settings=UNHURRIED)
+    async with hasty as pool:
         pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
-        # Its word may come a little late.
-        await pool.run(fetch_value, "SELECT set_config('statement_timeout', '300ms', false)")
         with pytest.raises(StorageUnavailable, match="statement timeout"):
-            await pool.run(fetch_value, "SELECT pg_sleep(1000)")
+            await pool.run(long)
         assert await pool.run(fetch_value, "SELECT pg_backend_pid()") == pid
 
 
 async def test_a_frozen_server_process_does_not_freeze_us(database_url: str) -> None:
-    async with open_postgres(database_url, command_timeout=0.2) as pool:
+    async with open_postgres(database_url, command_timeout=1.0, settings=UNHURRIED) as pool:
         pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
         assert isinstance(pid, int)
         with frozen(pid):
@@ -149,7 +162,7 @@ async def test_a_frozen_server_process_does_not_freeze_us(database_url: str) -> 
 
 async def test_a_frozen_transaction_is_cut_by_the_watchdog(database_url: str) -> None:
     """The driver waits for its lost cancellation before it rolls back; the watchdog ends that."""
-    async with open_postgres(database_url, command_timeout=0.2) as pool:
+    async with open_postgres(database_url, command_timeout=0.2, settings=UNHURRIED) as pool:
         pid = await pool.run(fetch_value, "SELECT pg_backend_pid()")
         assert isinstance(pid, int)
 
@@ -173,7 +186,7 @@ async def test_a_process_that_freezes_in_a_transaction_holds_its_locks_for_a_whi
         await asyncio.sleep(60)
 
     async with (
-        open_postgres(database_url, command_timeout=0.5) as frozen,
+        open_postgres(database_url, command_timeout=0.5, settings=UNHURRIED) as frozen,
         open_postgres(database_url) as pool,
         trio.open_nursery() as nursery,
     ):
@@ -356,11 +369,16 @@ async def test_many_tasks_share_few_connections(database_url: str) -> None:
 async def test_one_connection_that_is_dead_without_a_word_costs_no_other_operation_its_time(
     database_url: str,
 ) -> None:
+    together = asyncio.Barrier(6)
+
+    async def meet(_connection: Connection) -> None:
+        await together.wait()
+
     with open_wire(database_url) as wire:
-        async with open_postgres(wire.url, command_timeout=0.3) as pool:
+        async with open_postgres(wire.url, command_timeout=1.0, settings=UNHURRIED) as pool:
             async with trio.open_nursery() as nursery:  # so many connections are there then
                 for _ in range(6):
-                    nursery.start_soon(pool.run, fetch_value, "SELECT pg_sleep(0.1)")
+                    nursery.start_soon(pool.run, meet)
             wire.forget()
             with pytest.raises(StorageUnavailable):
                 await pool.run(fetch_value, "SELECT 1")
