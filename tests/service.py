@@ -17,6 +17,7 @@ from nexus_actors.settings.load import parse_settings
 from nexus_actors.settings.model import Settings
 from nexus_actors.storage.postgres.connection import PostgresPool, fetch, open_postgres
 from supervisors import ActorRef, Node, open_tree, tree
+from tests.http_server import ScriptedServer
 
 PATIENCE = 120.0
 """Seconds that an event may take before a test gives up: for machines, not for assertions."""
@@ -203,6 +204,16 @@ async def running_service(
                     if not direct:
                         application.database.requests.direct = None
                     yield Service(application, root, sql)
+
+
+def by_http(server: ScriptedServer, **fields: Any) -> dict[str, Any]:
+    """Sections of a config with which all requests go to that server, as to the provider `http`."""
+    base_url = f"{server.url}/v1"
+    http = {"kind": "openai_compatible", "free": True, "base_url": base_url, **fields}
+    return {
+        "providers": {"http": http},
+        "routes": [{"complexity": "*", "task_type": "*", "models": ["http/m"]}],
+    }
 
 
 def request(number: int | str, **fields: Any) -> dict[str, Any]:

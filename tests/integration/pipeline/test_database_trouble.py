@@ -4,15 +4,16 @@ from pathlib import Path
 
 import trio
 
-from tests.service import PATIENCE, request, running_service
+from tests.http_server import Reply, scripted_server
+from tests.service import PATIENCE, by_http, request, running_service
 
 
 async def test_ended_backends_lose_and_double_nothing(database_url: str, tmp_path: Path) -> None:
     providers = {"echo": {"kind": "echo", "latency": 0.01, "pool_size": 4}}
     async with running_service(database_url, tmp_path, providers=providers) as service:
-        await service.sql.send_many(request(n) for n in range(300))
-        for _ in range(5):
-            await service.running_calls(1)
+        for number in range(5):
+            await service.sql.send_many(request(60 * number + n) for n in range(60))
+            await service.stored(60 * number + 1)
             await service.sql.rows(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'nexus' AND datname = current_database()"
@@ -26,12 +27,16 @@ async def test_ended_backends_lose_and_double_nothing(database_url: str, tmp_pat
 async def test_a_queue_that_is_gone_for_a_moment_costs_no_answer(
     database_url: str, tmp_path: Path
 ) -> None:
-    providers = {"echo": {"kind": "echo", "latency": 0.3, "pool_size": 4}}
-    async with running_service(database_url, tmp_path, providers=providers) as service:
+    may_answer = trio.Event()
+    async with (
+        scripted_server({"*": Reply(after=may_answer)}) as server,
+        running_service(database_url, tmp_path, **by_http(server, pool_size=4)) as service,
+    ):
         await service.sql.send_many(request(n) for n in range(4))
         await service.running_calls(4)
         for table in ("q_ai_results", "a_ai_results"):  # by either way
             await service.sql.rows(f"ALTER TABLE pgmq.{table} RENAME TO {table}_elsewhere")
+        may_answer.set()
         with trio.fail_after(PATIENCE):
             while len(service.application.in_work.answered()) < 4:
                 await trio.sleep(0.01)

@@ -134,12 +134,12 @@ async def test_where_they_are_to_fail_they_do_in_words_of_ours(
 
 async def test_who_has_no_time_to_wait_for_a_key_ends_so(database_url: str, tmp_path: Path) -> None:
     """By its own timeout, and without one by `max_throttled_hours`."""
-    hours = 1.5 / 3600
+    hours = 4.0 / 3600
     async with scripted_server({"*": REVOKED}) as server:
         told = sections(server.url, tmp_path / "key", max_throttled_hours=hours)
-        told["providers"]["http"]["key_rest_seconds"] = 1.0  # which the one cannot wait for once
+        told["providers"]["http"]["key_rest_seconds"] = 3.0  # which the one cannot wait for once
         async with running_service(database_url, tmp_path / "data", **told) as service:
-            await service.sql.send(request(1, timeout=700), request(2))
+            await service.sql.send(request(1, timeout=2500), request(2))
             await service.stored(2)
             errors = [it["error"] for it in await service.sql.results()]
             assert {error["type"] for error in errors} == {"authentication_failed"}

@@ -7,7 +7,8 @@ import trio
 
 from nexus_actors.work.job import Held, Job
 from supervisors import ActorRef
-from tests.service import PATIENCE, Service, request, running_service
+from tests.http_server import Reply, scripted_server
+from tests.service import PATIENCE, Service, by_http, request, running_service
 
 SLOW: dict[str, Any] = {"slow": {"kind": "echo", "latency": 3600.0, "pool_size": 2}}
 ROUTE = [{"complexity": "*", "task_type": "*", "models": ["slow/s"]}]
@@ -16,15 +17,18 @@ ROUTE = [{"complexity": "*", "task_type": "*", "models": ["slow/s"]}]
 async def test_a_call_that_outlives_the_visibility_timeout_stays_invisible(
     database_url: str, tmp_path: Path
 ) -> None:
-    three_seconds = {"slow": {"kind": "echo", "latency": 3.0}}
-    async with running_service(
-        database_url,
-        tmp_path,
-        providers=three_seconds,
-        routes=ROUTE,
-        queue={"visibility_timeout": 1.0},
-    ) as service:
+    may_answer = trio.Event()
+    async with (
+        scripted_server({"*": Reply(after=may_answer)}) as server,
+        running_service(
+            database_url, tmp_path, **by_http(server), queue={"visibility_timeout": 3.0}
+        ) as service,
+    ):
         await service.sql.send(request(1))
+        await service.running_calls(1)
+        end = await service.sql.value("SELECT vt + interval '0.5 s' FROM pgmq.q_ai_requests")
+        await service.sql.until("SELECT clock_timestamp() > $1", end)
+        may_answer.set()
         await service.stored(1)
         assert await service.sql.value("SELECT read_ct FROM pgmq.a_ai_requests") == 1
         assert len(await service.sql.attempts("request-1")) == 1
@@ -68,12 +72,15 @@ def _holds(worker: ActorRef, job: Job) -> bool:
 async def test_a_worker_that_crashes_is_replaced_and_its_request_tried_again_at_once(
     database_url: str, tmp_path: Path
 ) -> None:
-    half = {"slow": {"kind": "echo", "latency": 0.5, "pool_size": 2}}
-    async with running_service(
-        database_url, tmp_path, providers=half, routes=ROUTE, queue={"visibility_timeout": 3600.0}
-    ) as service:
+    async with (
+        scripted_server({"*": [Reply(breaks="hang"), Reply()]}) as server,
+        running_service(
+            database_url, tmp_path, **by_http(server), queue={"visibility_timeout": 3600.0}
+        ) as service,
+    ):
         await service.sql.send(request(1))
         name = await worker_with_job(service)
+        await server.until(lambda it: len(it.requests) == 1)
         (await service.actor(name)).kill()
         await service.stored(1)
         assert service.application.metrics.as_dict()["restarts"] == {name: 1}

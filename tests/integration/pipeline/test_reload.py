@@ -17,7 +17,7 @@ from nexus_actors.operations.reloading import Reloaded
 from nexus_actors.pipeline.provider_tree.keeper import ProviderKeeper
 from nexus_actors.settings import Settings, SettingsErrors, load_settings
 from tests.http_server import Recorded, Reply, ScriptedServer, scripted_server
-from tests.service import PATIENCE, Service, request, running_service
+from tests.service import PATIENCE, Service, by_http, request, running_service
 
 RESTARTED = ("http.Worker.1", "http.Pool", "http.Supervisor", "Providers.Supervisor", "Pruner")
 ROUTES = [{"complexity": "*", "task_type": "*", "models": ["http/m"]}]
@@ -87,7 +87,7 @@ def config(url: str, folder: Path, server: ScriptedServer, **changed: Any) -> di
         "api_key_file": str(key),
     }
     return {
-        "service": {"data_dir": str(folder / "data"), "drain_timeout": 1.0},
+        "service": {"data_dir": str(folder / "data"), "drain_timeout": PATIENCE},
         "database": {"url": url},
         "queue": {"poll_interval": 0.05},
         "providers": {"http": http, "other": {"kind": "echo", "pool_size": 2, "latency": 0.01}},
@@ -174,8 +174,10 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
             while len(server.requests) < count:
                 await trio.sleep(0.005)
 
+    may_answer = trio.Event()
+
     def answer(_: Recorded) -> Reply:
-        return Reply(delay=0.2)
+        return Reply(after=may_answer)
 
     async with scripted_server({"*": answer}) as server:
         first = config(database_url, tmp_path, server)
@@ -198,6 +200,7 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
             ]
             assert application.in_work.running == 4
             assert application.in_work.concurrency("http").limit == 1
+            may_answer.set()
             await it.workers("http", 1)
             await it.service.stored(6)
             keys = [it.headers["authorization"] for it in server.requests]
@@ -239,39 +242,46 @@ async def test_a_changed_config_holds_for_what_begins_and_cuts_nothing(
 async def test_what_has_not_begun_is_routed_anew_wherever_it_waits(
     database_url: str, tmp_path: Path
 ) -> None:
-    """In a queue of ours, or in the store; what runs ends where it began: it takes long enough for
-    a reload to come meanwhile."""
+    """In a queue of ours, or in the store; what runs ends where it began."""
+
+    def provider(name: str) -> dict[str, Any]:
+        slow = by_http(server, pool_size=1)["providers"]["http"]
+        return slow if name == "slow" else {"kind": "echo", "pool_size": 1}
 
     def sections(*providers: str) -> dict[str, Any]:
         return {
             "service": {"data_dir": str(tmp_path / "data"), "drain_timeout": 1.0},
             "database": {"url": database_url},
             "queue": {"poll_interval": 0.05},
-            "providers": {
-                name: {"kind": "echo", "pool_size": 1, "latency": 2.0 if name == "slow" else 0}
-                for name in providers
-            },
+            "providers": {name: provider(name) for name in providers},
             "routes": [
                 {"complexity": "*", "task_type": "*", "models": [f"{providers[0]}/echo"]},
                 {"complexity": "complex", "task_type": "*", "models": [f"{providers[-1]}/echo"]},
             ],
         }
 
-    async with reloadable(database_url, tmp_path, **sections("slow", "quick")) as it:
+    async with (
+        scripted_server() as server,
+        reloadable(database_url, tmp_path, **sections("slow", "quick")) as it,
+    ):
         sql = it.service.sql
 
-        async def send(*numbers: int) -> None:
+        async def send(*numbers: int) -> trio.Event:
+            server.script["*"] = Reply(after=(may_answer := trio.Event()))
             await sql.send_many(request(n) for n in numbers)
             await it.service.running_calls(1)
             await sql.until("SELECT count(*) >= 3 FROM nexus.requests WHERE state = 'waiting'")
+            return may_answer
 
-        await send(*range(1, 7))
+        may_answer = await send(*range(1, 7))
         await it.reload(**sections("quick", "slow"))  # it is still there, but not for them
+        may_answer.set()
         await it.service.stored(6)
         assert Counter(r["provider"] for r in await sql.results()) == {"slow": 1, "quick": 5}
         await it.reload(**sections("slow", "quick"))
-        await send(*range(7, 13))
+        may_answer = await send(*range(7, 13))
         await it.reload(**sections("quick"))
+        may_answer.set()
         await it.service.stored(12)
         assert Counter(r["provider"] for r in await sql.results()) == {"slow": 2, "quick": 10}
         await it.gone("slow")

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+import trio
+import trio.testing
 from pydantic import SecretStr
 
 from nexus_actors.contract.request import LLMRequest, Message
@@ -35,7 +37,7 @@ MODELS = {
 LONG = 60.0
 """Seconds; never reached."""
 SHORT = 0.5
-"""Seconds; long enough to connect and send on a busy machine."""
+"""Seconds; over sooner than a busy machine connects and sends. See `let_it_pass`."""
 
 
 @asynccontextmanager
@@ -93,6 +95,49 @@ async def fail(reply: Reply, *, timeout: float = LONG) -> ProviderFailure:
     failure = await ask(reply, timeout=timeout)
     assert isinstance(failure, ProviderFailure), failure
     return failure
+
+
+async def let_it_pass(
+    server: ScriptedServer, clock: trio.testing.MockClock, seconds: float = SHORT
+) -> None:
+    """Have a clock that stands still go on by so much, once the server has a request and both sides
+    have done what they can."""
+    await server.until(lambda it: len(it.requests) > 0)
+    await trio.testing.wait_all_tasks_blocked(0.02)
+    clock.jump(seconds)
+
+
+async def streamed(
+    reply: Reply, *, clock: trio.testing.MockClock | None = None, **settings: Any
+) -> tuple[list[str], Outcome]:
+    """`clock`: one that stands still, and goes on by `SHORT` when nothing more comes."""
+    told: list[str] = []
+    async with (
+        connected({"*": reply}, **settings) as (server, session),
+        trio.open_nursery() as nursery,
+    ):
+        if clock is not None:
+            nursery.start_soon(let_it_pass, server, clock)
+        outcome = await session.complete(REQUEST, "m", timeout=LONG, on_text=told.append)
+
+        async def again() -> None:
+            await session.complete(REQUEST, "m", timeout=LONG)
+            nursery.cancel_scope.cancel()
+
+        # The session is as good as before, though the server may be as it was, too.
+        nursery.start_soon(again)
+        await server.until(lambda it: len(it.requests) == 2)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert len(server.requests) == 2
+    return told, outcome
+
+
+async def pass_by(clock: trio.testing.MockClock, seconds: float) -> None:
+    """Have a clock that stands still go on by so much whenever there is nothing else to do."""
+    while True:
+        await trio.testing.wait_all_tasks_blocked(0.001)
+        clock.jump(seconds)
 
 
 def events(*told: Any, done: bool = True) -> Reply:

@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
+import trio
+import trio.testing
 from pydantic import SecretStr
 
 from nexus_actors import __version__
@@ -24,6 +26,7 @@ from tests.integration.providers.helpers import (
     ask,
     connected,
     fail,
+    let_it_pass,
 )
 
 
@@ -120,8 +123,13 @@ async def test_answers_that_are_good_enough(reply: Reply) -> None:
         Reply(status=503, breaks="hang", after_headers=True, body="x" * 100),
     ],
 )
-async def test_no_answer_in_time_may_have_been_paid(reply: Reply) -> None:
-    failure = await fail(reply, timeout=SHORT)
+async def test_no_answer_in_time_may_have_been_paid(
+    reply: Reply, mock_clock: trio.testing.MockClock
+) -> None:
+    async with connected({"*": reply}) as (server, session), trio.open_nursery() as nursery:
+        nursery.start_soon(let_it_pass, server, mock_clock)
+        failure = await session.complete(REQUEST, "gpt-4o-mini", timeout=SHORT)
+    assert isinstance(failure, ProviderFailure)
     assert (failure.type, failure.retryable, failure.maybe_paid) == ("timeout", True, True)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from nexus_actors.contract.result import Answer
 from nexus_actors.providers.http.exchange import ANSWER_LIMIT
-from nexus_actors.providers.port import Outcome, ProviderFailure
+from nexus_actors.providers.port import ProviderFailure
 from tests.http_server import Break, Reply, completion
 from tests.integration.providers.helpers import (
     LONG,
@@ -19,6 +20,9 @@ from tests.integration.providers.helpers import (
     connected,
     event_text,
     events,
+    let_it_pass,
+    pass_by,
+    streamed,
 )
 
 each_transport = pytest.mark.usefixtures("_each_transport")
@@ -33,15 +37,6 @@ def chunk(text: str, finish: str | None = None) -> dict[str, Any]:
 
 USAGE = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}}
 HELLO = (chunk("Hel"), chunk("lo."), chunk("", "stop"), USAGE)
-
-
-async def streamed(reply: Reply, **settings: Any) -> tuple[list[str], Outcome]:
-    told: list[str] = []
-    async with connected({"*": reply}, **settings) as (server, session):
-        outcome = await session.complete(REQUEST, "m", timeout=LONG, on_text=told.append)
-        await session.complete(REQUEST, "m", timeout=SHORT)  # the session is as good as before
-        assert len(server.requests) == 2
-    return told, outcome
 
 
 async def fail(reply: Reply, **settings: Any) -> tuple[list[str], ProviderFailure]:
@@ -89,25 +84,29 @@ async def test_text_is_reported_before_the_answer_ends() -> None:
 
 
 @each_transport
-async def test_a_stream_that_stands_still_is_a_timeout() -> None:
+async def test_a_stream_that_stands_still_is_a_timeout(mock_clock: MockClock) -> None:
     body = event_text((chunk("Hel"), *HELLO[1:]))
     reply = Reply(body=body, headers=STREAM, breaks="hang", after_headers=True)
-    told, failure = await fail(reply, idle_timeout=SHORT)
+    told, failure = await fail(reply, clock=mock_clock, idle_timeout=SHORT)
     assert told[0] == "Hel"
     assert (failure.type, failure.retryable, failure.maybe_paid) == ("timeout", True, True)
     assert failure.message == "the answer came to a standstill"
 
 
-async def test_a_stream_that_never_begins_is_a_timeout() -> None:
-    told, failure = await fail(Reply(breaks="hang"), idle_timeout=SHORT)
+async def test_a_stream_that_never_begins_is_a_timeout(mock_clock: MockClock) -> None:
+    told, failure = await fail(Reply(breaks="hang"), clock=mock_clock, idle_timeout=SHORT)
     assert told == []
     assert (failure.type, failure.maybe_paid) == ("timeout", True)
 
 
-async def test_a_stream_may_take_longer_than_it_may_stand_still() -> None:
+async def test_a_stream_may_take_longer_than_it_may_stand_still(mock_clock: MockClock) -> None:
     body = event_text(HELLO)
-    reply = Reply(body=body, headers=STREAM, drip=4 * SHORT / len(body))
-    told, answer = await streamed(reply, idle_timeout=2 * SHORT)
+    pause = 4 * SHORT / len(body)
+    reply = Reply(body=body, headers=STREAM, drip=pause)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pass_by, mock_clock, pause)
+        told, answer = await streamed(reply, idle_timeout=2 * SHORT)
+        nursery.cancel_scope.cancel()
     assert told == ["Hel", "lo."]
     assert isinstance(answer, Answer)
 
@@ -173,18 +172,24 @@ def broken_after(body: str, breaks: Break) -> Reply:
 
 @each_transport
 @pytest.mark.parametrize("breaks", ["truncate", "hang"])
-async def test_an_answer_is_whole_however_its_connection_ends(breaks: Break) -> None:
+async def test_an_answer_is_whole_however_its_connection_ends(
+    breaks: Break, mock_clock: MockClock
+) -> None:
     reply = broken_after(event_text(HELLO), breaks)
-    told, answer = await streamed(reply, idle_timeout=SHORT)
+    told, answer = await streamed(reply, clock=mock_clock, idle_timeout=SHORT)
     assert told == ["Hel", "lo."]
     assert isinstance(answer, Answer)
     assert (answer.response, answer.usage.total_tokens) == ("Hello.", 9)
     assert (answer.cost, answer.cost_basis) == (0.002, "told")
 
 
-async def test_an_answer_is_whole_though_its_stream_never_ends() -> None:
+async def test_an_answer_is_whole_though_its_stream_never_ends(mock_clock: MockClock) -> None:
     reply = broken_after(event_text(HELLO), "hang")
-    async with connected({"*": reply}, idle_timeout=LONG) as (_, session):
+    async with (
+        connected({"*": reply}, idle_timeout=LONG) as (server, session),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(let_it_pass, server, mock_clock)
         answer = await session.complete(REQUEST, "m", timeout=SHORT, on_text=str)
     assert isinstance(answer, Answer)
     assert answer.response == "Hello."
@@ -192,9 +197,11 @@ async def test_an_answer_is_whole_though_its_stream_never_ends() -> None:
 
 @each_transport
 @pytest.mark.parametrize("breaks", ["truncate", "reset", "hang"])
-async def test_a_broken_connection_before_the_last_event_is_what_failed(breaks: Break) -> None:
+async def test_a_broken_connection_before_the_last_event_is_what_failed(
+    breaks: Break, mock_clock: MockClock
+) -> None:
     reply = broken_after(event_text(HELLO[:2], done=False), breaks)
-    _, failure = await fail(reply, idle_timeout=SHORT)
+    _, failure = await fail(reply, clock=mock_clock, idle_timeout=SHORT)
     kinds = {"truncate": "invalid_response", "reset": "connection_failed", "hang": "timeout"}
     assert (failure.type, failure.maybe_paid) == (kinds[breaks], True)
 
@@ -312,10 +319,12 @@ WITHOUT_END = event_text(HELLO[:3], done=False).rstrip("\n")
 @each_transport
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 @pytest.mark.parametrize("breaks", [None, "truncate"])
-async def test_the_last_event_needs_no_empty_line_behind_it(end: str, breaks: Break | None) -> None:
+async def test_the_last_event_needs_no_empty_line_behind_it(
+    end: str, breaks: Break | None, mock_clock: MockClock
+) -> None:
     body = WITHOUT_END + end
     reply = Reply(body=body, headers=STREAM) if breaks is None else broken_after(body, breaks)
-    told, answer = await streamed(reply, idle_timeout=SHORT)
+    told, answer = await streamed(reply, clock=mock_clock, idle_timeout=SHORT)
     assert told == ["Hel", "lo."]
     assert isinstance(answer, Answer)
     assert (answer.response, answer.finish_reason) == ("Hello.", "stop")
@@ -324,11 +333,11 @@ async def test_the_last_event_needs_no_empty_line_behind_it(end: str, breaks: Br
 @pytest.mark.parametrize("breaks", [None, "truncate"])
 @pytest.mark.parametrize("cut", [1, 10, 40])
 async def test_half_an_event_is_none_however_the_stream_ends(
-    cut: int, breaks: Break | None
+    cut: int, breaks: Break | None, mock_clock: MockClock
 ) -> None:
     body = WITHOUT_END[:-cut]
     reply = Reply(body=body, headers=STREAM) if breaks is None else broken_after(body, breaks)
-    _, failure = await fail(reply, idle_timeout=SHORT)
+    _, failure = await fail(reply, clock=mock_clock, idle_timeout=SHORT)
     assert (failure.type, failure.maybe_paid) == ("invalid_response", True)
 
 
