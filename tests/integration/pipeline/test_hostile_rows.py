@@ -16,7 +16,7 @@ from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.postgres.request_store import PostgresRequestStore
 from tests.http_server import Reply, scripted_server
 from tests.integration.storage.storage_helpers import give_back, send
-from tests.service import Service, Sql, open_sql, request, running_service
+from tests.service import PATIENCE, Service, Sql, open_sql, request, running_service
 
 ODD_ROWS = {
     "read too often": ("2147483647", "now()", "now()"),
@@ -79,7 +79,9 @@ async def test_rows_of_any_content_end_by_themselves_and_harm_no_neighbour(
         await sql.send(request("last"))
     every = {"request-first", "request-last", *ODD_ROWS, *TOO_LARGE}
     limit = {"message_megabytes": 1}
-    async with running_service(database_url, tmp_path, queue=limit) as service:
+    # A quarter of a gigabyte takes a busy machine long.
+    patient = {"statement_timeout": PATIENCE}
+    async with running_service(database_url, tmp_path, queue=limit, database=patient) as service:
         await service.stored(len(every))
         # What is not due has no end; all else has left.
         await service.sql.until("SELECT count(*) = 1 FROM pgmq.q_ai_requests")

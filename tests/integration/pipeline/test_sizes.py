@@ -6,8 +6,9 @@ import trio
 
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.requests import TOO_LARGE, GiveBack
+from tests.http_server import Reply, scripted_server
 from tests.integration.storage.storage_helpers import send
-from tests.service import request, running_service
+from tests.service import by_http, request, running_service
 
 
 async def test_a_message_too_large_ends_as_a_dead_letter_unread_and_harms_no_neighbour(
@@ -76,25 +77,26 @@ async def test_what_is_small_where_it_is_stored_counts_as_the_text_that_it_is(
 async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
     database_url: str, tmp_path: Path
 ) -> None:
-    providers = {"echo": {"kind": "echo", "latency": 2.0, "pool_size": 16}}
+    may_answer = trio.Event()
     text = "".join(chr(0x4E00 + (n * n * 7919) % 20000) for n in range(700_000))
-    async with running_service(
-        database_url, tmp_path, providers=providers, queue={"memory_megabytes": 16}
-    ) as service:
-        most = 0
+    async with (
+        scripted_server({"*": Reply(after=may_answer)}) as server,
+        running_service(
+            database_url,
+            tmp_path,
+            **by_http(server, pool_size=16),
+            queue={"memory_megabytes": 16},
+        ) as service,
+    ):
+        most = -1
         await service.sql.send_many(
             {**request(n), "messages": [{"role": "user", "content": text}]} for n in range(12)
         )
-        async with trio.open_nursery() as nursery:
-
-            async def watch() -> None:
-                nonlocal most
-                while True:
-                    most = max(most, service.application.in_work.running)
-                    await trio.sleep(0.005)
-
-            nursery.start_soon(watch)
-            await service.stored(12)
-            nursery.cancel_scope.cancel()
+        await service.running_calls(1)
+        while most < len(service.application.in_work):  # they come one after the other
+            most = len(service.application.in_work)
+            await trio.sleep(2.0)
         assert 1 <= most < 12
+        may_answer.set()
+        await service.stored(12)
         assert service.application.in_work.bytes_left == 16 * 2**20
