@@ -1,5 +1,5 @@
-"""Never run: what the type checkers must accept of actors, and, where it says ignore, must refuse
-(an ignore that is not needed is an error too).
+"""Never run: what `make check` must accept of actors, and, where it says ignore, must refuse (an
+ignore that is not needed is an error too, of mypy's as of pyright's).
 """
 
 from __future__ import annotations

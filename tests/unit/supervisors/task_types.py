@@ -1,5 +1,5 @@
-"""Never run: what the type checker must accept of tasks and agents, and, where it says ignore, must
-refuse (an ignore that is not needed is an error too).
+"""Never run: what mypy in `make check` must accept of tasks and agents, and, where it says ignore,
+must refuse (an ignore that is not needed is an error too).
 """
 
 from __future__ import annotations
