@@ -36,6 +36,8 @@ def printable(text: str, limit: int | None = None) -> str:
     shown = _SUSPECT.sub(_escaped, text)
     if len(shown) <= limit:
         return shown
+    if shown == text:  # nothing to escape
+        return f"{text[: limit - 1]}…"
     kept: list[str] = []
     room = limit - 1
     for character in text:
