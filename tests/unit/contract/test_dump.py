@@ -6,7 +6,6 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,9 +46,8 @@ def test_what_is_dumped_is_what_is_storable(value: Any) -> None:
     assert dump_any(value) == slowly(value)
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_what_jsonb_cannot_hold_is_made_storable() -> None:
+    cases = [
         math.nan,
         [1.0, -math.inf],
         {"a\0": "\0"},
@@ -70,7 +68,9 @@ def test_what_is_dumped_is_what_is_storable(value: Any) -> None:
         MappingProxyType({"a": (1, 2)}),
         object,
         {"é": "—\u2028"},
-    ],
-)
-def test_what_jsonb_cannot_hold_is_made_storable(value: Any) -> None:
-    assert dump(value) == dump_any(value) == slowly(value)
+    ]
+    wrong = []
+    for value in cases:
+        if not (dump(value) == dump_any(value) == slowly(value)):
+            wrong.append(value)
+    assert not wrong, "\n".join(map(repr, wrong))

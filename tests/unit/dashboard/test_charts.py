@@ -25,14 +25,19 @@ def pictured(markup: str) -> ElementTree.Element:
     return ElementTree.fromstring(f"<all>{markup}</all>")  # noqa: S314 - it is ours
 
 
-@pytest.mark.parametrize("shape", ["line", "area", "bar"])
-@pytest.mark.parametrize("unit", get_args(Unit))
-def test_every_shape_and_unit_is_drawn(shape: str, unit: str) -> None:
-    markup = drawn([0.0, 1.5, None, 3.0, None, 0.25], shape=shape, unit=unit)
-    picture = pictured(markup)
-    assert picture.find(".//svg[@role='img']") is not None
-    assert len(picture.findall(".//tbody/tr")) == 6
-    assert "style=" not in markup
+def test_every_shape_and_unit_is_drawn() -> None:
+    wrong = []
+    for shape in ["line", "area", "bar"]:
+        for unit in get_args(Unit):
+            markup = drawn([0.0, 1.5, None, 3.0, None, 0.25], shape=shape, unit=unit)
+            picture = pictured(markup)
+            if not (
+                picture.find(".//svg[@role='img']") is not None
+                and len(picture.findall(".//tbody/tr")) == 6
+                and "style=" not in markup
+            ):
+                wrong.append((shape, unit, markup, picture))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("values", [[], [None, None]])
@@ -91,14 +96,19 @@ def test_as_many_values_as_times() -> None:
         plot("T", [START], [Series("a", [1.0, 2.0])], seconds=60.0)
 
 
-@pytest.mark.parametrize("unit", get_args(Unit))
-@pytest.mark.parametrize("most", [1e-9, 0.003, 0.7, 1, 3, 7.5, 99, 1234, 5e6, 3.3e12])
-def test_an_axis_reaches_over_its_values_in_few_steps(unit: Unit, most: float) -> None:
-    found = scale(most, unit)
-    assert found.ticks[0] == 0
-    assert found.top == found.ticks[-1] >= most * (1 - 1e-6)
-    assert 2 <= len(found.ticks) <= 6 or unit == "seconds"
-    assert len({text(it, unit) for it in found.ticks}) == len(found.ticks) or most < 1e-6
+def test_an_axis_reaches_over_its_values_in_few_steps() -> None:
+    wrong = []
+    for unit in get_args(Unit):
+        for most in [1e-9, 0.003, 0.7, 1, 3, 7.5, 99, 1234, 5e6, 3.3e12]:
+            found = scale(most, unit)
+            if not (
+                found.ticks[0] == 0
+                and found.top == found.ticks[-1] >= most * (1 - 1e-6)
+                and (2 <= len(found.ticks) <= 6 or unit == "seconds")
+                and (len({text(it, unit) for it in found.ticks}) == len(found.ticks) or most < 1e-6)
+            ):
+                wrong.append((unit, most, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("most", [0.0, -1.0, math.inf, math.nan])
@@ -111,9 +121,8 @@ def test_what_is_whole_has_whole_ticks() -> None:
     assert scale(2, "rate").ticks == (0, 0.5, 1, 1.5, 2)
 
 
-@pytest.mark.parametrize(
-    ("value", "unit", "expected"),
-    [
+def test_values_are_short() -> None:
+    cases = [
         (0, "seconds", "0"),
         (0.25, "seconds", "250 ms"),
         (90, "seconds", "1 min 30 s"),
@@ -125,10 +134,13 @@ def test_what_is_whole_has_whole_ticks() -> None:
         (12_345, "count", "12.3k"),
         (2_500_000, "count", "2.5M"),
         (1536, "bytes", "1.5 KiB"),
-    ],
-)
-def test_values_are_short(value: float, unit: Unit, expected: str) -> None:
-    assert text(value, unit) == expected
+    ]
+    wrong = [
+        (value, unit, expected, found)
+        for value, unit, expected in cases
+        if (found := text(value, unit)) != expected
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("most", [2.0, 5.0, 90.0, 400.0, 5_400.0, 50_000.0, 700_000.0])

@@ -60,9 +60,8 @@ DRAIN = replace(PAUSE, action="drain", subject="", name="", node="7f1d")
 OTHER = replace(NODE, node="8e2c", name="nexus@other", host="other")
 
 
-@pytest.mark.parametrize(
-    ("changed", "level", "text"),
-    [
+def test_what_is_wrong_is_said() -> None:
+    cases = [
         ({"nodes": []}, "bad", "No node is running"),
         ({"nodes": [NODE, replace(NODE, state="lost", beat_age=300.0)]}, "bad", "lost"),
         ({"nodes": [NODE, replace(NODE, state="lost", beat_age=9e4)]}, "care", "lost"),
@@ -79,14 +78,17 @@ OTHER = replace(NODE, node="8e2c", name="nexus@other", host="other")
         ({"controls": [replace(PAUSE, node="7f1d")]}, "care", "Paused by joe: the queue"),
         ({"controls": [DRAIN]}, "bad", "every running node is drained, by joe"),
         ({"controls": [DRAIN], "nodes": [NODE, OTHER]}, "care", "the node nexus@host (7f1d)"),
-    ],
-    ids=str,
-)
-def test_what_is_wrong_is_said(changed: dict[str, Any], level: str, text: str) -> None:
-    found = said(**changed)
-    assert found.level == level
-    assert text in found.line
-    assert all(it.where.startswith("/") for it in found.findings)
+    ]
+    wrong = []
+    for changed, level, text in cases:
+        found = said(**changed)
+        if not (
+            found.level == level
+            and text in found.line
+            and all(it.where.startswith("/") for it in found.findings)
+        ):
+            wrong.append((changed, level, text, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_many_that_fail_are_bad_and_few_say_nothing() -> None:

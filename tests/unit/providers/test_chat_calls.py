@@ -268,9 +268,8 @@ def test_an_id_is_made_where_there_is_none_another_in_each_answer() -> None:
     assert len({*made[0], *made[1]}) == 4
 
 
-@pytest.mark.parametrize(
-    ("native", "finish"),
-    [
+def test_calls_are_what_an_answer_ends_by() -> None:
+    cases = [
         ("stop", "tool_calls"),
         (None, "tool_calls"),
         ("", "tool_calls"),
@@ -280,12 +279,16 @@ def test_an_id_is_made_where_there_is_none_another_in_each_answer() -> None:
         ("length", "length"),
         ("content_filter", "content_filter"),
         ("some_new_word", "some_new_word"),
-    ],
-)
-def test_calls_are_what_an_answer_ends_by(native: str | None, finish: str) -> None:
-    call = {"id": "1", "function": {"name": "a", "arguments": "{}"}}
-    reading = answer(native, content="And", tool_calls=[call])
-    assert (reading.finish_reason, reading.native_finish_reason) == (finish, native or None)
+    ]
+    wrong = []
+    for native, finish in cases:
+        call = {"id": "1", "function": {"name": "a", "arguments": "{}"}}
+        reading = answer(native, content="And", tool_calls=[call])
+        found = (reading.finish_reason, reading.native_finish_reason)
+        expected = (finish, native or None)
+        if found != expected:
+            wrong.append((native, finish, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_an_end_by_error_without_a_word_is_a_failure() -> None:

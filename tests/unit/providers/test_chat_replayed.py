@@ -15,9 +15,8 @@ from tests.unit.providers.chat_by_messages import call, sent
 from tests.unit.providers.conversations import CALL, USER
 
 
-@pytest.mark.parametrize(
-    ("said", "back"),
-    [
+def test_an_answer_can_be_sent_back() -> None:
+    cases = [
         ({"content": "A cat.", "tool_calls": []}, {"content": "A cat."}),
         ({"content": "", "tool_calls": []}, {"content": ""}),
         ({"content": None, "refusal": "No.", "tool_calls": []}, {"content": "No."}),
@@ -34,12 +33,14 @@ from tests.unit.providers.conversations import CALL, USER
             {"content": None, "tool_calls": [{**CALL, "index": 0}]},
             {"content": None, "tool_calls": [CALL]},
         ),
-    ],
-)
-def test_an_answer_can_be_sent_back(said: dict[str, Any], back: dict[str, Any]) -> None:
-    prepared = call(USER, {"role": "assistant", **said}, USER)
-    assert prepared.body["messages"][1] == {"role": "assistant", **back}
-    assert prepared.dropped == ()
+    ]
+    wrong = []
+    for said, back in cases:
+        prepared = call(USER, {"role": "assistant", **said}, USER)
+        found = (prepared.body["messages"][1], prepared.dropped)
+        if found != ({"role": "assistant", **back}, ()):
+            wrong.append((said, back, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
@@ -132,9 +133,8 @@ def test_a_producers_own_signature_in_a_call_goes_where_it_is_known() -> None:
     assert prepared.dropped == ("messages[1].tool_calls[0].extra_content",)
 
 
-@pytest.mark.parametrize(
-    "state",
-    [
+def test_of_a_state_only_what_an_answer_has_is_taken() -> None:
+    cases = [
         "",
         "no JSON",
         "[]",
@@ -144,17 +144,20 @@ def test_a_producers_own_signature_in_a_call_goes_where_it_is_known() -> None:
         '{"extra_content": "x"}',
         "[" * 100_000,
         '{"tool_calls": []}',
-    ],
-)
-def test_of_a_state_only_what_an_answer_has_is_taken(state: str) -> None:
-    forged_call = {**CALL, "provider_state": state}
-    said = {
-        "role": "assistant",
-        "content": "Hi",
-        "tool_calls": [forged_call],
-        "provider_state": state,
-    }
-    assert sent(USER, said)[1] == {"role": "assistant", "content": "Hi", "tool_calls": [CALL]}
+    ]
+    wrong = []
+    for state in cases:
+        forged_call = {**CALL, "provider_state": state}
+        said = {
+            "role": "assistant",
+            "content": "Hi",
+            "tool_calls": [forged_call],
+            "provider_state": state,
+        }
+        found = sent(USER, said)[1]
+        if found != {"role": "assistant", "content": "Hi", "tool_calls": [CALL]}:
+            wrong.append((state, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("known", [{}, {"reasoning_content": "Hm."}])

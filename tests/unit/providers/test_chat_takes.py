@@ -14,102 +14,106 @@ from tests.unit.providers.conversations import NESTED, SCHEMA, USER
 DEEPSEEK = Dialect(thinking=True)
 
 
-@pytest.mark.parametrize(
-    ("takes", "fields", "sent", "dropped"),
-    [
-        (Takes(), {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5, "top_p": 0.9}, []),
-        (
-            Takes(samplers="one"),
-            {"temperature": 0.5, "top_p": 0.9},
-            {"temperature": 0.5},
-            ["top_p"],
-        ),
-        (Takes(samplers="one"), {"top_p": 0.9}, {"top_p": 0.9}, []),
-        (Takes(samplers="one"), {"temperature": 0.0}, {"temperature": 0.0}, []),
-        (
-            Takes(samplers="none"),
-            {"temperature": 0.0, "top_p": 1.0},
-            {},
-            ["temperature", "top_p"],
-        ),
-        (
-            Takes(samplers="idle", default_effort="medium"),
-            {"temperature": 0.5},
-            {},
-            ["temperature"],
-        ),
-        (
-            Takes(samplers="idle", default_effort="none"),
-            {"temperature": 0.5},
-            {"temperature": 0.5},
-            [],
-        ),
-        (Takes(samplers="idle"), {"temperature": 0.5}, {"temperature": 0.5}, []),
-        (
-            Takes(samplers="idle", default_effort="medium"),
-            {"temperature": 0.5, "reasoning_effort": "none"},
-            {"temperature": 0.5, "reasoning_effort": "none"},
-            [],
-        ),
-        (
-            Takes(samplers="idle", default_effort="none"),
-            {"temperature": 0.5, "reasoning_effort": "low"},
-            {"reasoning_effort": "low"},
-            ["temperature"],
-        ),
-        (  # an effort that is not taken leaves the model thinking
-            Takes(samplers="idle", default_effort="medium", efforts=("low", "medium")),
-            {"temperature": 0.5, "reasoning_effort": "none"},
-            {"reasoning_effort": "low"},
-            ["reasoning_effort", "temperature"],
-        ),
-        (Takes(top_k=False), {"top_k": 40}, {}, ["top_k"]),
-        (Takes(), {"top_k": 40}, {"top_k": 40}, []),
-        (
-            Takes(penalties=False),
-            {"presence_penalty": 0.5, "frequency_penalty": 0.0},
-            {},
-            ["presence_penalty", "frequency_penalty"],
-        ),
-        (Takes(), {"presence_penalty": 0.5}, {"presence_penalty": 0.5}, []),
-        (Takes(seed=False), {"seed": 0}, {}, ["seed"]),
-        (Takes(stop=False), {"stop": ("A",)}, {}, ["stop"]),
-        (
-            Takes(blank_stop=False),
-            {"stop": ("\n", "A", " \t")},
-            {"stop": ["A"]},
-            ["stop[0]", "stop[2]"],
-        ),
-        (Takes(blank_stop=False), {"stop": ("\n",)}, {}, ["stop[0]"]),
-        (Takes(most_stops=2), {"stop": ("A", "B", "C")}, {"stop": ["A", "B"]}, ["stop"]),
-        (Takes(verbosity=False), {"verbosity": "low"}, {}, ["verbosity"]),
-        (Takes(), {"verbosity": "low"}, {"verbosity": "low"}, []),
-        (Takes(limit="max_completion_tokens"), {"max_tokens": 9}, {"max_completion_tokens": 9}, []),
-    ],
-)
-def test_what_is_not_taken_is_left_out_and_reported(
-    takes: Takes, fields: dict[str, Any], sent: dict[str, Any], dropped: list[str]
-) -> None:
-    prepared = call(takes, **fields)
-    assert (rest(prepared), dropped_names(prepared)) == (sent, dropped)
+NOT_TAKEN = [
+    (Takes(), {"temperature": 0.5, "top_p": 0.9}, {"temperature": 0.5, "top_p": 0.9}, []),
+    (
+        Takes(samplers="one"),
+        {"temperature": 0.5, "top_p": 0.9},
+        {"temperature": 0.5},
+        ["top_p"],
+    ),
+    (Takes(samplers="one"), {"top_p": 0.9}, {"top_p": 0.9}, []),
+    (Takes(samplers="one"), {"temperature": 0.0}, {"temperature": 0.0}, []),
+    (
+        Takes(samplers="none"),
+        {"temperature": 0.0, "top_p": 1.0},
+        {},
+        ["temperature", "top_p"],
+    ),
+    (
+        Takes(samplers="idle", default_effort="medium"),
+        {"temperature": 0.5},
+        {},
+        ["temperature"],
+    ),
+    (
+        Takes(samplers="idle", default_effort="none"),
+        {"temperature": 0.5},
+        {"temperature": 0.5},
+        [],
+    ),
+    (Takes(samplers="idle"), {"temperature": 0.5}, {"temperature": 0.5}, []),
+    (
+        Takes(samplers="idle", default_effort="medium"),
+        {"temperature": 0.5, "reasoning_effort": "none"},
+        {"temperature": 0.5, "reasoning_effort": "none"},
+        [],
+    ),
+    (
+        Takes(samplers="idle", default_effort="none"),
+        {"temperature": 0.5, "reasoning_effort": "low"},
+        {"reasoning_effort": "low"},
+        ["temperature"],
+    ),
+    (  # an effort that is not taken leaves the model thinking
+        Takes(samplers="idle", default_effort="medium", efforts=("low", "medium")),
+        {"temperature": 0.5, "reasoning_effort": "none"},
+        {"reasoning_effort": "low"},
+        ["reasoning_effort", "temperature"],
+    ),
+    (Takes(top_k=False), {"top_k": 40}, {}, ["top_k"]),
+    (Takes(), {"top_k": 40}, {"top_k": 40}, []),
+    (
+        Takes(penalties=False),
+        {"presence_penalty": 0.5, "frequency_penalty": 0.0},
+        {},
+        ["presence_penalty", "frequency_penalty"],
+    ),
+    (Takes(), {"presence_penalty": 0.5}, {"presence_penalty": 0.5}, []),
+    (Takes(seed=False), {"seed": 0}, {}, ["seed"]),
+    (Takes(stop=False), {"stop": ("A",)}, {}, ["stop"]),
+    (
+        Takes(blank_stop=False),
+        {"stop": ("\n", "A", " \t")},
+        {"stop": ["A"]},
+        ["stop[0]", "stop[2]"],
+    ),
+    (Takes(blank_stop=False), {"stop": ("\n",)}, {}, ["stop[0]"]),
+    (Takes(most_stops=2), {"stop": ("A", "B", "C")}, {"stop": ["A", "B"]}, ["stop"]),
+    (Takes(verbosity=False), {"verbosity": "low"}, {}, ["verbosity"]),
+    (Takes(), {"verbosity": "low"}, {"verbosity": "low"}, []),
+    (Takes(limit="max_completion_tokens"), {"max_tokens": 9}, {"max_completion_tokens": 9}, []),
+]
 
 
-@pytest.mark.parametrize("effort", get_args(ReasoningEffort))
+def test_what_is_not_taken_is_left_out_and_reported() -> None:
+    wrong = []
+    for takes, fields, sent, dropped in NOT_TAKEN:
+        prepared = call(takes, **fields)
+        found = (rest(prepared), dropped_names(prepared))
+        if found != (sent, dropped):
+            wrong.append((takes, fields, sent, dropped, found))
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
 @pytest.mark.parametrize(
     "efforts", [EFFORTS, (), ("low", "medium", "high"), ("none", "high"), ("max",)]
 )
-def test_an_effort_goes_as_the_nearest_that_is_taken(
-    effort: ReasoningEffort, efforts: tuple[ReasoningEffort, ...]
-) -> None:
-    prepared = call(Takes(efforts=efforts), reasoning_effort=effort)
-    if not efforts:
-        assert (rest(prepared), prepared.dropped) == ({}, ("reasoning_effort",))
-    elif effort in efforts:
-        assert (rest(prepared), prepared.dropped) == ({"reasoning_effort": effort}, ())
-    else:
-        sent = prepared.body["reasoning_effort"]
-        assert sent in efforts
-        assert prepared.dropped == (f"reasoning_effort: sent as {sent}, the nearest that is taken",)
+def test_an_effort_goes_as_the_nearest_that_is_taken(efforts: tuple[ReasoningEffort, ...]) -> None:
+    wrong = []
+    for effort in get_args(ReasoningEffort):
+        prepared = call(Takes(efforts=efforts), reasoning_effort=effort)
+        found = (rest(prepared), prepared.dropped)
+        sent = prepared.body.get("reasoning_effort")
+        expected: tuple[object, object] = ({}, ("reasoning_effort",))
+        if effort in efforts:
+            expected = ({"reasoning_effort": effort}, ())
+        elif sent in efforts:
+            told = f"reasoning_effort: sent as {sent}, the nearest that is taken"
+            expected = ({"reasoning_effort": sent}, (told,))
+        if found != expected or (sent is None) != (not efforts):
+            wrong.append((effort, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

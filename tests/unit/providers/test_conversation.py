@@ -46,10 +46,14 @@ def part(given: Any) -> Part:
     return found
 
 
-@pytest.mark.parametrize("name", EVERY_KIND)
-def test_everything_but_built_in_tools_has_a_form(name: str) -> None:
-    expected = ("tools[0]",) if name == "built-in tool" else ()
-    assert read(**EVERY_KIND[name]).unsaid == expected
+def test_everything_but_built_in_tools_has_a_form() -> None:
+    wrong = []
+    for name in EVERY_KIND:
+        expected = ("tools[0]",) if name == "built-in tool" else ()
+        found = read(**EVERY_KIND[name]).unsaid
+        if found != expected:
+            wrong.append((name, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_system_texts_stand_apart_wherever_they_stood() -> None:
@@ -119,9 +123,8 @@ def test_a_call_of_no_function_is_reported_by_its_place() -> None:
 TEXT_64 = base64.b64encode(b"a b").decode()
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
+def test_urls_and_what_they_hold() -> None:
+    cases = [
         ("https://a.example/b.png", Media("image", url="https://a.example/b.png")),
         (f"data:image/png;base64,{PNG}", Media("image", data=PNG, media_type="image/png")),
         (f"DATA:image/png;base64,{PNG}", Media("image", data=PNG, media_type="image/png")),
@@ -142,51 +145,61 @@ TEXT_64 = base64.b64encode(b"a b").decode()
         ("data:image/png;base64,abcde", Unknown("image")),
         ("data:image/jpg;base64,abcd", Media("image", data="abcd", media_type="image/jpeg")),
         ("data:IMAGE/PNG;base64,abcd", Media("image", data="abcd", media_type="image/png")),
-    ],
-)
-def test_urls_and_what_they_hold(url: str, expected: Part) -> None:
-    assert part({"type": "image_url", "image_url": {"url": url}}) == expected
-    assert part({"type": "input_image", "image_url": url}) == expected
+    ]
+    wrong = [
+        (url, expected, found)
+        for url, expected in cases
+        if (
+            found := (
+                part({"type": "image_url", "image_url": {"url": url}}),
+                part({"type": "input_image", "image_url": url}),
+            )
+        )
+        != (expected, expected)
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({"type": "text", "text": "a"}, Text("a")),
-        ({"type": "output_text", "text": "a", "annotations": []}, Text("a")),
-        ({"type": "refusal", "refusal": "no"}, Text("no")),
-        (
-            {"type": "image_url", "image_url": {"url": "https://a.example", "detail": "low"}},
-            Media("image", url="https://a.example", detail="low"),
-        ),
-        (
-            {"type": "input_image", "file_id": "f", "detail": "high"},
-            Media("image", file_id="f", detail="high"),
-        ),
-        (
-            {"type": "file", "file": {"file_data": PNG, "filename": "a.pdf"}},
-            Media("file", data=PNG, media_type="application/pdf", name="a.pdf"),
-        ),
-        (
-            {"type": "input_file", "file_data": f"data:text/csv;base64,{PNG}"},
-            Media("file", data=PNG, media_type="text/csv"),
-        ),
-        (
-            {"type": "input_file", "file_url": "https://a.example/b.pdf"},
-            Media("file", url="https://a.example/b.pdf"),
-        ),
-        ({"type": "input_file", "file_id": "f"}, Media("file", file_id="f")),
-        ({"type": "input_file"}, Unknown("file")),
-        ({"type": "input_file", "file_data": "not*base64"}, Unknown("file")),
-        ({"type": "input_audio", "input_audio": {}}, Unknown("input_audio")),
-        ({"type": "text", "text": 7}, Unknown("text")),
-        ({"type": "image_url", "image_url": {}}, Unknown("image_url")),
-        ({"type": 7}, Unknown("none")),
-        ("text", Unknown("none")),
-    ],
-)
-def test_parts_of_both_apis(given: Any, expected: Part) -> None:
-    assert part(given) == expected
+PARTS = [
+    ({"type": "text", "text": "a"}, Text("a")),
+    ({"type": "output_text", "text": "a", "annotations": []}, Text("a")),
+    ({"type": "refusal", "refusal": "no"}, Text("no")),
+    (
+        {"type": "image_url", "image_url": {"url": "https://a.example", "detail": "low"}},
+        Media("image", url="https://a.example", detail="low"),
+    ),
+    (
+        {"type": "input_image", "file_id": "f", "detail": "high"},
+        Media("image", file_id="f", detail="high"),
+    ),
+    (
+        {"type": "file", "file": {"file_data": PNG, "filename": "a.pdf"}},
+        Media("file", data=PNG, media_type="application/pdf", name="a.pdf"),
+    ),
+    (
+        {"type": "input_file", "file_data": f"data:text/csv;base64,{PNG}"},
+        Media("file", data=PNG, media_type="text/csv"),
+    ),
+    (
+        {"type": "input_file", "file_url": "https://a.example/b.pdf"},
+        Media("file", url="https://a.example/b.pdf"),
+    ),
+    ({"type": "input_file", "file_id": "f"}, Media("file", file_id="f")),
+    ({"type": "input_file"}, Unknown("file")),
+    ({"type": "input_file", "file_data": "not*base64"}, Unknown("file")),
+    ({"type": "input_audio", "input_audio": {}}, Unknown("input_audio")),
+    ({"type": "text", "text": 7}, Unknown("text")),
+    ({"type": "image_url", "image_url": {}}, Unknown("image_url")),
+    ({"type": 7}, Unknown("none")),
+    ("text", Unknown("none")),
+]
+
+
+def test_parts_of_both_apis() -> None:
+    wrong = [
+        (given, expected, found) for given, expected in PARTS if (found := part(given)) != expected
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_unknown_parts_are_reported_by_their_place() -> None:

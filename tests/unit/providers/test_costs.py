@@ -46,11 +46,10 @@ def test_what_the_provider_says_counts_first(told: float) -> None:
     assert cost(reported_cost=told, settings=own) == Cost(told, "told")
 
 
-@pytest.mark.parametrize(
-    "told", [-1e-9, -1.0, math.nan, math.inf, -math.inf, 10.1 * LISTED, 1e6, 1e300]
-)
-def test_but_not_what_makes_no_sense(told: float) -> None:
-    assert cost(reported_cost=told) == LIST
+def test_but_not_what_makes_no_sense() -> None:
+    cases = [-1e-9, -1.0, math.nan, math.inf, -math.inf, 10.1 * LISTED, 1e6, 1e300]
+    wrong = [(told, found) for told in cases if (found := cost(reported_cost=told)) != LIST]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("told", [-1.0, math.nan, math.inf, MOST_A_CALL_COSTS * 1.01, 1e300])
@@ -127,11 +126,10 @@ def test_a_proxy_says_it_in_a_header(header: str) -> None:
         assert cost({COST_HEADER: header}, reported_cost=unbelieved) == Cost(0.002, "told")
 
 
-@pytest.mark.parametrize(
-    "header", ["", "None", "0", "0.0", "-0.1", "nan", "inf", "1e999", "1", "x"]
-)
-def test_but_not_where_it_does_not_know(header: str) -> None:
-    assert cost({COST_HEADER: header}) == LIST
+def test_but_not_where_it_does_not_know() -> None:
+    cases = ["", "None", "0", "0.0", "-0.1", "nan", "inf", "1e999", "1", "x"]
+    wrong = [(header, found) for header in cases if (found := cost({COST_HEADER: header})) != LIST]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_the_model_that_answered_is_what_is_paid() -> None:

@@ -94,10 +94,8 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
     assert fed(b"data: a\xff\xc3b\n\n") == ["a\ufffd\ufffdb"]
 
 
-@pytest.mark.parametrize("size", [1, 2, 1000])
-@pytest.mark.parametrize(
-    ("body", "events"),
-    [
+def test_the_last_event_is_handed_on_at_the_end() -> None:
+    cases = [
         (b"data: a\n\ndata: b", ["a", "b"]),
         (b"data: a\n\ndata: b\n", ["a", "b"]),
         (b"data: a\r\n\r\ndata: b\r\n", ["a", "b"]),
@@ -106,43 +104,49 @@ def test_bytes_that_are_no_text_are_replaced() -> None:
         (b"data: b\xc3", ["b\ufffd"]),
         (b'data: a\n\n{"b": 1}', ["a", '{"b": 1}']),
         (b"", []),
-    ],
-)
-def test_the_last_event_is_handed_on_at_the_end(body: bytes, events: list[str], size: int) -> None:
-    stream = EventStream()
-    pieces = (body[at : at + size] for at in range(0, len(body), size))
-    found = [data for piece in pieces for data in stream.feed(piece)]
-    assert [*found, *stream.close()] == events
-    assert stream.close() == []
+    ]
+    wrong = []
+    for size in [1, 2, 1000]:
+        for body, events in cases:
+            stream = EventStream()
+            pieces = (body[at : at + size] for at in range(0, len(body), size))
+            found = [data for piece in pieces for data in stream.feed(piece)]
+            got = ([*found, *stream.close()], stream.close())
+            if got != (events, []):
+                wrong.append((size, body, events, got))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 ERROR = '{"error": {"code": 429, "message": "slow"}}'
 PRETTY = json.dumps({"error": {"code": 429, "details": [{"a": "}"}], "message": "\n}"}}, indent=2)
 
 
+AS_IT_IS = [
+    (ERROR, [ERROR]),
+    (f"[{ERROR}]", [f"[{ERROR}]"]),
+    (PRETTY, [PRETTY]),
+    (f"[{PRETTY}\n]", [f"[{PRETTY}\n]"]),
+    (f"[{PRETTY}]", [f"[{PRETTY}]"]),
+    (f"{ERROR}\n{ERROR}", [ERROR, ERROR]),
+    ("{no json", ["{no json"]),
+    ("[\n" * 3, ["[\n[\n["]),
+]
+
+
 @pytest.mark.parametrize("size", [1, 3, 10_000])
-@pytest.mark.parametrize(
-    ("raw", "events"),
-    [
-        (ERROR, [ERROR]),
-        (f"[{ERROR}]", [f"[{ERROR}]"]),
-        (PRETTY, [PRETTY]),
-        (f"[{PRETTY}\n]", [f"[{PRETTY}\n]"]),
-        (f"[{PRETTY}]", [f"[{PRETTY}]"]),
-        (f"{ERROR}\n{ERROR}", [ERROR, ERROR]),
-        ("{no json", ["{no json"]),
-        ("[\n" * 3, ["[\n[\n["]),
-    ],
-)
-def test_json_that_stands_in_it_as_it_is_is_an_event(
-    raw: str, events: list[str], size: int
-) -> None:
-    for end in ("", "\n", "\n\n", "\n\ndata: b\n\n", "\ndata: b\n\n"):
-        body = f"data: a\n\n{raw}{end}".encode()
-        stream = EventStream()
-        pieces = (body[at : at + size] for at in range(0, len(body), size))
-        found = [data for piece in pieces for data in stream.feed(piece)]
-        assert [*found, *stream.close()] == ["a", *events, *(["b"] if "b\n" in end else [])]
+def test_json_that_stands_in_it_as_it_is_is_an_event(size: int) -> None:
+    wrong = []
+    for raw, events in AS_IT_IS:
+        for end in ("", "\n", "\n\n", "\n\ndata: b\n\n", "\ndata: b\n\n"):
+            body = f"data: a\n\n{raw}{end}".encode()
+            stream = EventStream()
+            pieces = [body[at : at + size] for at in range(0, len(body), size)]
+            found = [data for piece in pieces for data in stream.feed(piece)]
+            found += stream.close()
+            expected = ["a", *events, *(["b"] if "b\n" in end else [])]
+            if found != expected:
+                wrong.append((raw, end, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_it_is_not_looked_at_again_for_each_bracket() -> None:
@@ -166,9 +170,8 @@ def test_json_without_end_is_not_kept_for_ever() -> None:
     assert most < 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("head", "is_one"),
-    [
+def test_a_stream_is_known_by_its_first_bytes() -> None:
+    cases = [
         (b"data: {}", True),
         (b"data:", True),
         (b"event: message_start", True),
@@ -184,7 +187,10 @@ def test_json_without_end_is_not_kept_for_ever() -> None:
         (b"<html>", False),
         (b"Data: x", False),
         (b"database", False),
-    ],
-)
-def test_a_stream_is_known_by_its_first_bytes(head: bytes, is_one: bool | None) -> None:
-    assert begins_stream(head) is is_one
+    ]
+    wrong = [
+        (head, is_one, found)
+        for head, is_one in cases
+        if (found := begins_stream(head)) is not is_one
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))

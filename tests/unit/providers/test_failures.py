@@ -20,40 +20,43 @@ def failed(status: int, error: Any = None, **headers: str) -> ProviderFailure:
     return failed_status(status, names, body, now=NOW)
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "kind", "retryable", "scope"),
-    [
-        (301, None, "provider_error", False, "provider"),
-        (400, None, "request_rejected", False, "request"),
-        (400, "context_length_exceeded", "context_too_long", False, "request"),
-        (400, "content_filter", "content_filtered", False, "request"),
-        (400, "model_decommissioned", "model_unavailable", False, "request"),
-        (400, "invalid_api_key", "authentication_failed", False, "key"),
-        (401, None, "authentication_failed", False, "key"),
-        (402, None, "quota_exceeded", False, "request"),
-        (403, None, "authentication_failed", False, "request"),
-        (403, "billing_not_active", "quota_exceeded", False, "key"),
-        (403, "model_not_found", "model_unavailable", False, "request"),
-        (404, None, "model_unavailable", False, "request"),
-        (405, None, "provider_error", False, "provider"),
-        (408, None, "provider_error", True, "provider"),
-        (409, None, "provider_error", True, "provider"),
-        (413, None, "request_rejected", False, "request"),
-        (422, None, "request_rejected", False, "request"),
-        (429, None, "rate_limited", True, "key"),
-        (429, "insufficient_quota", "quota_exceeded", False, "key"),
-        (429, "enforced_spend_limit_reached", "quota_exceeded", False, "key"),
-        (498, "capacity_exceeded", "provider_error", True, "provider"),
-        (500, None, "provider_error", True, "provider"),
-        (503, None, "provider_error", True, "provider"),
-        (529, None, "provider_error", True, "provider"),
-    ],
-)
-def test_classes(status: int, code: str | None, kind: str, retryable: bool, scope: str) -> None:
-    for name in ("code", "type"):
-        failure = failed(status, None if code is None else {name: code, "message": "no"})
-        assert (failure.type, failure.retryable, failure.scope) == (kind, retryable, scope)
-        assert failure.status_code == status
+CLASSES = [
+    (301, None, "provider_error", False, "provider"),
+    (400, None, "request_rejected", False, "request"),
+    (400, "context_length_exceeded", "context_too_long", False, "request"),
+    (400, "content_filter", "content_filtered", False, "request"),
+    (400, "model_decommissioned", "model_unavailable", False, "request"),
+    (400, "invalid_api_key", "authentication_failed", False, "key"),
+    (401, None, "authentication_failed", False, "key"),
+    (402, None, "quota_exceeded", False, "request"),
+    (403, None, "authentication_failed", False, "request"),
+    (403, "billing_not_active", "quota_exceeded", False, "key"),
+    (403, "model_not_found", "model_unavailable", False, "request"),
+    (404, None, "model_unavailable", False, "request"),
+    (405, None, "provider_error", False, "provider"),
+    (408, None, "provider_error", True, "provider"),
+    (409, None, "provider_error", True, "provider"),
+    (413, None, "request_rejected", False, "request"),
+    (422, None, "request_rejected", False, "request"),
+    (429, None, "rate_limited", True, "key"),
+    (429, "insufficient_quota", "quota_exceeded", False, "key"),
+    (429, "enforced_spend_limit_reached", "quota_exceeded", False, "key"),
+    (498, "capacity_exceeded", "provider_error", True, "provider"),
+    (500, None, "provider_error", True, "provider"),
+    (503, None, "provider_error", True, "provider"),
+    (529, None, "provider_error", True, "provider"),
+]
+
+
+def test_classes() -> None:
+    wrong = []
+    for status, code, *expected in CLASSES:
+        for name in ("code", "type"):
+            failure = failed(status, None if code is None else {name: code, "message": "no"})
+            found = [failure.type, failure.retryable, failure.scope]
+            if found != expected or failure.status_code != status:
+                wrong.append((status, name, code, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_the_words_of_a_message_mean_nothing() -> None:
@@ -75,9 +78,8 @@ def test_a_front_end_that_gave_up_may_have_been_paid(status: int) -> None:
     assert not failed(503).maybe_paid
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
+def test_how_long_to_wait() -> None:
+    cases = [
         ({}, None),
         ({"retry-after": "20"}, 20.0),
         ({"retry-after": "0.5"}, 0.5),
@@ -90,10 +92,13 @@ def test_a_front_end_that_gave_up_may_have_been_paid(status: int) -> None:
         ({"retry-after": "inf"}, None),
         ({"retry-after": "Tue, 14 Nov 2023 22:13:50 GMT"}, 30.0),
         ({"retry-after": "Tue, 14 Nov 2023 22:00:00 GMT"}, 0.0),
-    ],
-)
-def test_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after(headers, NOW) == seconds
+    ]
+    wrong = [
+        (headers, seconds, found)
+        for headers, seconds in cases
+        if (found := retry_after(headers, NOW)) != seconds
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_date_is_read_as_written_by_others() -> None:
@@ -101,9 +106,8 @@ def test_a_date_is_read_as_written_by_others() -> None:
     assert failed(503, retry_after=date).retry_after == 90.0
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
+def test_says_what_the_provider_said() -> None:
+    cases = [
         (b'{"error": {"message": "bad", "type": "t", "code": null}}', "HTTP 400: bad"),
         (b'{"error": {"code": "c", "type": "t"}}', "HTTP 400: c, t"),
         (b'{"error": "bad"}', "HTTP 400: bad"),
@@ -114,55 +118,61 @@ def test_a_date_is_read_as_written_by_others() -> None:
         (b"[1]", "HTTP 400"),
         (b'{"error": null}', "HTTP 400"),
         (b"", "HTTP 400"),
-    ],
-)
-def test_says_what_the_provider_said(body: bytes, message: str) -> None:
-    assert failed_status(400, {}, body, now=NOW).message == message
+    ]
+    wrong = [
+        (body, message, found)
+        for body, message in cases
+        if (found := failed_status(400, {}, body, now=NOW).message) != message
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({"message": "bad"}, "bad"),
-        ({"message": {"detail": "bad"}}, "bad"),
-        ({"error": {"message": {"detail": "bad"}}}, "bad"),
-        ({"error": {"message": {"error": {"message": "bad"}}}}, "bad"),
-        ({"error": {"error": "bad"}}, "bad"),
-        ({"error": ["bad", "worse"]}, "bad; worse"),
-        ({"errors": ["bad", {"message": "worse"}]}, "bad; worse"),
-        ({"errors": [{"detail": "bad"}]}, "bad"),
-        ({"detail": [{"loc": ["body", "seed"], "msg": "bad", "type": "x"}]}, "body.seed: bad"),
-        ({"detail": [{"loc": ["body", 0], "msg": "bad"}, {"msg": "worse"}]}, "body.0: bad; worse"),
-        ({"message": {"detail": [{"loc": ["a"], "msg": "bad"}]}, "code": None}, "a: bad"),
-        ({"message": '{"detail": [{"loc": ["a"], "msg": "bad"}]}'}, "a: bad"),
-        ({"error": {"message": '{"error": {"message": "bad"}}'}}, "bad"),
-        ({"error": {"message": "{bad"}}, "{bad"),
-        ({"code": "x", "error": "bad"}, "bad"),
-        ({"error": "Not Found", "message": "no such path"}, "Not Found: no such path"),
-        ({"error": {"message": "bad"}, "message": "bad"}, "bad"),
-        ({"error": True, "msg": "bad"}, "bad"),
-        ({"error_msg": "bad", "error_code": 7}, "bad"),
-        ([{"error": {"message": "bad"}}], "bad"),
-        (
-            {
-                "error": {
-                    "message": "Provider returned error",
-                    "metadata": {"raw": '{"error": "bad"}'},
-                }
-            },
-            "Provider returned error: bad",
-        ),
-    ],
-)
-def test_the_cause_is_reported_whatever_the_form(body: Any, message: str) -> None:
-    failure = failed_status(422, {}, json.dumps(body).encode(), now=NOW)
-    assert failure.message == f"HTTP 422: {message}"
-    assert failure.type == "request_rejected"
+CAUSES = [
+    ({"message": "bad"}, "bad"),
+    ({"message": {"detail": "bad"}}, "bad"),
+    ({"error": {"message": {"detail": "bad"}}}, "bad"),
+    ({"error": {"message": {"error": {"message": "bad"}}}}, "bad"),
+    ({"error": {"error": "bad"}}, "bad"),
+    ({"error": ["bad", "worse"]}, "bad; worse"),
+    ({"errors": ["bad", {"message": "worse"}]}, "bad; worse"),
+    ({"errors": [{"detail": "bad"}]}, "bad"),
+    ({"detail": [{"loc": ["body", "seed"], "msg": "bad", "type": "x"}]}, "body.seed: bad"),
+    ({"detail": [{"loc": ["body", 0], "msg": "bad"}, {"msg": "worse"}]}, "body.0: bad; worse"),
+    ({"message": {"detail": [{"loc": ["a"], "msg": "bad"}]}, "code": None}, "a: bad"),
+    ({"message": '{"detail": [{"loc": ["a"], "msg": "bad"}]}'}, "a: bad"),
+    ({"error": {"message": '{"error": {"message": "bad"}}'}}, "bad"),
+    ({"error": {"message": "{bad"}}, "{bad"),
+    ({"code": "x", "error": "bad"}, "bad"),
+    ({"error": "Not Found", "message": "no such path"}, "Not Found: no such path"),
+    ({"error": {"message": "bad"}, "message": "bad"}, "bad"),
+    ({"error": True, "msg": "bad"}, "bad"),
+    ({"error_msg": "bad", "error_code": 7}, "bad"),
+    ([{"error": {"message": "bad"}}], "bad"),
+    (
+        {
+            "error": {
+                "message": "Provider returned error",
+                "metadata": {"raw": '{"error": "bad"}'},
+            }
+        },
+        "Provider returned error: bad",
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
+def test_the_cause_is_reported_whatever_the_form() -> None:
+    wrong = []
+    for body, message in CAUSES:
+        failure = failed_status(422, {}, json.dumps(body).encode(), now=NOW)
+        found = (failure.message, failure.type)
+        expected = (f"HTTP 422: {message}", "request_rejected")
+        if found != expected:
+            wrong.append((body, message, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
+def test_a_body_that_is_no_json_is_reported_where_it_is_words() -> None:
+    cases = [
         ("upstream connect error", "HTTP 503: upstream connect error"),
         (" no\r\nhealthy  upstream\n", "HTTP 503: no healthy upstream"),
         ("<html><head><title>503 Busy &amp; back soon</title>", "HTTP 503: 503 Busy & back soon"),
@@ -178,10 +188,13 @@ def test_the_cause_is_reported_whatever_the_form(body: Any, message: str) -> Non
         ("data: data: busy\n\n", "HTTP 503: data: data: busy"),
         ("event: error\n\n", "HTTP 503: event: error"),
         ("7", "HTTP 503"),
-    ],
-)
-def test_a_body_that_is_no_json_is_reported_where_it_is_words(body: str, message: str) -> None:
-    assert failed_status(503, {}, body.encode(), now=NOW).message == message
+    ]
+    wrong = [
+        (body, message, found)
+        for body, message in cases
+        if (found := failed_status(503, {}, body.encode(), now=NOW).message) != message
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("body", ["w" * 60_000, json.dumps({"error": {"message": "w" * 60_000}})])
@@ -247,57 +260,59 @@ def test_what_stands_behind_a_gateway_says_nothing_of_its_key() -> None:
         assert failure.message == "HTTP 400: Provider returned error: no"
 
 
-@pytest.mark.parametrize(
-    ("status", "error", "kind"),
-    [
-        (
-            429,
-            {
-                "message": "Request too large for gpt-4o in organization org-x on tokens per min"
-                " (TPM): Limit 30000, Requested 45000.",
-                "type": "tokens",
-                "code": "rate_limit_exceeded",
-            },
-            "rate_limited",
-        ),
-        (
-            413,
-            {
-                "message": "Request too large for model `x` on tokens per minute",
-                "code": "rate_limit_exceeded",
-            },
-            "request_rejected",
-        ),
-        (
-            402,
-            {
-                "message": "This request requires more credits, or fewer max_tokens. You requested"
-                " up to 65536 tokens, but can only afford 3919.",
-                "code": 402,
-            },
-            "quota_exceeded",
-        ),
-        (402, {"message": "Prompt tokens limit exceeded: 230799 > 91442."}, "quota_exceeded"),
-        (
-            403,
-            {
-                "message": "You do not have permission to access the File abc or it may not exist.",
-                "status": "PERMISSION_DENIED",
-            },
-            "request_rejected",
-        ),
-        (403, {"code": "model_permission_blocked_project"}, "model_unavailable"),
-        (403, {"code": "model_permission_blocked_org"}, "model_unavailable"),
-        (403, {"code": "model_not_found"}, "model_unavailable"),
-        (403, {"message": "This model is not available in your region."}, "model_unavailable"),
-        (403, "Content violates usage guidelines. Failed check: X", "content_filtered"),
-    ],
-)
-def test_one_request_file_or_model_says_nothing_of_the_key(
-    status: int, error: Any, kind: str
-) -> None:
-    failure = failed(status, error)
-    assert (failure.type, failure.scope, failure.retryable) == (kind, "request", False)
+NOT_OF_THE_KEY = [
+    (
+        429,
+        {
+            "message": "Request too large for gpt-4o in organization org-x on tokens per min"
+            " (TPM): Limit 30000, Requested 45000.",
+            "type": "tokens",
+            "code": "rate_limit_exceeded",
+        },
+        "rate_limited",
+    ),
+    (
+        413,
+        {
+            "message": "Request too large for model `x` on tokens per minute",
+            "code": "rate_limit_exceeded",
+        },
+        "request_rejected",
+    ),
+    (
+        402,
+        {
+            "message": "This request requires more credits, or fewer max_tokens. You requested"
+            " up to 65536 tokens, but can only afford 3919.",
+            "code": 402,
+        },
+        "quota_exceeded",
+    ),
+    (402, {"message": "Prompt tokens limit exceeded: 230799 > 91442."}, "quota_exceeded"),
+    (
+        403,
+        {
+            "message": "You do not have permission to access the File abc or it may not exist.",
+            "status": "PERMISSION_DENIED",
+        },
+        "request_rejected",
+    ),
+    (403, {"code": "model_permission_blocked_project"}, "model_unavailable"),
+    (403, {"code": "model_permission_blocked_org"}, "model_unavailable"),
+    (403, {"code": "model_not_found"}, "model_unavailable"),
+    (403, {"message": "This model is not available in your region."}, "model_unavailable"),
+    (403, "Content violates usage guidelines. Failed check: X", "content_filtered"),
+]
+
+
+def test_one_request_file_or_model_says_nothing_of_the_key() -> None:
+    wrong = []
+    for status, error, kind in NOT_OF_THE_KEY:
+        failure = failed(status, error)
+        found = (failure.type, failure.scope, failure.retryable)
+        if found != (kind, "request", False):
+            wrong.append((status, error, kind, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

@@ -80,9 +80,8 @@ def test_googles_wrong_key_comes_with_400() -> None:
     assert (failure.type, failure.scope) == ("authentication_failed", "key")
 
 
-@pytest.mark.parametrize(
-    ("status", "kind", "retryable"),
-    [
+def test_googles_names_where_no_number_comes() -> None:
+    cases = [
         ("RESOURCE_EXHAUSTED", "rate_limited", True),
         ("UNAVAILABLE", "provider_error", True),
         ("INTERNAL", "provider_error", True),
@@ -93,11 +92,14 @@ def test_googles_wrong_key_comes_with_400() -> None:
         ("PERMISSION_DENIED", "authentication_failed", False),
         ("UNAUTHENTICATED", "authentication_failed", False),
         ("NOT_FOUND", "model_unavailable", False),
-    ],
-)
-def test_googles_names_where_no_number_comes(status: str, kind: str, retryable: bool) -> None:
-    failure = failed_inside(read_complaint({"status": status, "message": "no"}))
-    assert (failure.type, failure.retryable) == (kind, retryable)
+    ]
+    wrong = []
+    for status, kind, retryable in cases:
+        failure = failed_inside(read_complaint({"status": status, "message": "no"}))
+        found = (failure.type, failure.retryable)
+        if found != (kind, retryable):
+            wrong.append((status, kind, retryable, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("status", [408, 502, 504, 524])

@@ -146,23 +146,21 @@ def test_other_reasons_stay_as_they_are_and_with_nothing_said_there_is_no_answer
         assert nothing.usage == Usage(12, 35, 47, 4, 30)  # it is paid all the same
 
 
-@pytest.mark.parametrize(
-    "native",
-    [
+def test_a_call_that_the_model_got_wrong_is_no_answer_whatever_was_said() -> None:
+    cases = [
         "MALFORMED_FUNCTION_CALL",
         "UNEXPECTED_TOOL_CALL",
         "TOO_MANY_TOOL_CALLS",
         "MALFORMED_RESPONSE",
         "MISSING_THOUGHT_SIGNATURE",
-    ],
-)
-@pytest.mark.parametrize("parts", [(), ({"text": "so far"},), ({"text": "so far"}, PARIS)])
-def test_a_call_that_the_model_got_wrong_is_no_answer_whatever_was_said(
-    native: str, parts: Any
-) -> None:
-    fault = good(answer(*parts, finish=native)).fault
-    assert fault is not None
-    assert native in fault
+    ]
+    wrong = []
+    for native in cases:
+        for parts in [(), ({"text": "so far"},), ({"text": "so far"}, PARIS)]:
+            fault = good(answer(*parts, finish=native)).fault
+            if not (fault is not None and native in fault):
+                wrong.append((native, parts, fault))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_stopped_with_nothing_said_is_an_empty_answer() -> None:
@@ -284,9 +282,8 @@ def test_pictures_have_no_place_in_an_answer() -> None:
     assert good(answer({"text": "Look:"}, picture)).response == "Look:"
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_what_holds_no_answer_is_invalid() -> None:
+    cases = [
         {},
         {"candidates": []},
         {"candidates": None},
@@ -297,15 +294,18 @@ def test_pictures_have_no_place_in_an_answer() -> None:
         {"candidates": [{"content": {"parts": ["x"]}}]},
         {"candidates": {"0": {}}, "promptFeedback": "x"},
         {"promptFeedback": {"blockReason": ""}},
-    ],
-)
-def test_what_holds_no_answer_is_invalid(value: dict[str, Any]) -> None:
-    failure = bad(value)
-    assert (failure.type, failure.retryable, failure.maybe_paid) == (
-        "invalid_response",
-        True,
-        True,
-    )
+    ]
+    wrong = []
+    for value in cases:
+        failure = bad(value)
+        found = (failure.type, failure.retryable, failure.maybe_paid)
+        if found != (
+            "invalid_response",
+            True,
+            True,
+        ):
+            wrong.append((value, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_odd_parts_are_passed_over() -> None:

@@ -267,79 +267,87 @@ def test_structured_output() -> None:
     assert "generationConfig" not in call(response_format={"type": "text"}).body
 
 
-@pytest.mark.parametrize(
-    ("model", "effort", "config", "told"),
-    [
-        (FLASH, "none", {"thinkingLevel": "LOW"}, True),
-        ("gemini-3-flash-preview", "none", {"thinkingLevel": "MINIMAL"}, True),
-        ("gemini-3.1-flash-lite", "minimal", {"thinkingLevel": "MINIMAL"}, False),
-        ("gemini-3.6-flash", "minimal", {"thinkingLevel": "MINIMAL"}, False),
-        ("gemini-3.7-flash", "minimal", {"thinkingLevel": "LOW"}, True),
-        ("gemini-3-pro-preview", "medium", {"thinkingLevel": "LOW"}, True),
-        ("gemini-3.1-pro-preview", "medium", {"thinkingLevel": "MEDIUM"}, False),
-        ("gemini-4-hydrogen", "xhigh", {"thinkingLevel": "XHIGH"}, False),
-        ("gemini-4-hydrogen", "max", {"thinkingLevel": "XHIGH"}, True),
-        ("gemini-5-newest", "max", {"thinkingLevel": "HIGH"}, True),
-        ("future-model-9", "high", {"thinkingLevel": "HIGH"}, False),
-        ("gemini-2.5-flash-lite", "none", {"thinkingBudget": 0}, False),
-        ("gemini-2.0-flash", "none", None, False),
-        (FLASH, "minimal", {"thinkingLevel": "LOW"}, True),
-        (FLASH, "low", {"thinkingLevel": "LOW"}, False),
-        (FLASH, "medium", {"thinkingLevel": "MEDIUM"}, False),
-        (FLASH, "high", {"thinkingLevel": "HIGH"}, False),
-        (FLASH, "xhigh", {"thinkingLevel": "HIGH"}, True),
-        (FLASH, "max", {"thinkingLevel": "HIGH"}, True),
-        ("models/gemini-4-argon", "low", {"thinkingLevel": "LOW"}, False),
-        ("gemini-flash-latest", "high", {"thinkingLevel": "HIGH"}, False),
-        ("gemini-2.5-flash", "none", {"thinkingBudget": 0}, False),
-        ("gemini-2.5-flash-lite", "low", {"thinkingBudget": 1024}, False),
-        ("gemini-2.5-pro", "none", {"thinkingBudget": 128}, True),
-        ("gemini-2.5-pro", "high", {"thinkingBudget": 24576}, False),
-        ("gemini-2.5-pro", "max", {"thinkingBudget": 24576}, True),
-        ("gemini-2.5-flash", "xhigh", {"thinkingBudget": 24576}, True),
-        ("gemini-2.0-flash", "high", None, True),
-        ("gemma-3-27b-it", "high", None, True),
-    ],
-)
-def test_efforts(model: str, effort: str, config: Any, told: bool) -> None:
-    prepared = call(model, reasoning_effort=effort)
-    found = prepared.body.get("generationConfig", {}).get("thinkingConfig")
-    assert found == config
-    assert paths(prepared) == (("reasoning_effort",) if told else ())
+EFFORTS_SENT = [
+    (FLASH, "none", {"thinkingLevel": "LOW"}, True),
+    ("gemini-3-flash-preview", "none", {"thinkingLevel": "MINIMAL"}, True),
+    ("gemini-3.1-flash-lite", "minimal", {"thinkingLevel": "MINIMAL"}, False),
+    ("gemini-3.6-flash", "minimal", {"thinkingLevel": "MINIMAL"}, False),
+    ("gemini-3.7-flash", "minimal", {"thinkingLevel": "LOW"}, True),
+    ("gemini-3-pro-preview", "medium", {"thinkingLevel": "LOW"}, True),
+    ("gemini-3.1-pro-preview", "medium", {"thinkingLevel": "MEDIUM"}, False),
+    ("gemini-4-hydrogen", "xhigh", {"thinkingLevel": "XHIGH"}, False),
+    ("gemini-4-hydrogen", "max", {"thinkingLevel": "XHIGH"}, True),
+    ("gemini-5-newest", "max", {"thinkingLevel": "HIGH"}, True),
+    ("future-model-9", "high", {"thinkingLevel": "HIGH"}, False),
+    ("gemini-2.5-flash-lite", "none", {"thinkingBudget": 0}, False),
+    ("gemini-2.0-flash", "none", None, False),
+    (FLASH, "minimal", {"thinkingLevel": "LOW"}, True),
+    (FLASH, "low", {"thinkingLevel": "LOW"}, False),
+    (FLASH, "medium", {"thinkingLevel": "MEDIUM"}, False),
+    (FLASH, "high", {"thinkingLevel": "HIGH"}, False),
+    (FLASH, "xhigh", {"thinkingLevel": "HIGH"}, True),
+    (FLASH, "max", {"thinkingLevel": "HIGH"}, True),
+    ("models/gemini-4-argon", "low", {"thinkingLevel": "LOW"}, False),
+    ("gemini-flash-latest", "high", {"thinkingLevel": "HIGH"}, False),
+    ("gemini-2.5-flash", "none", {"thinkingBudget": 0}, False),
+    ("gemini-2.5-flash-lite", "low", {"thinkingBudget": 1024}, False),
+    ("gemini-2.5-pro", "none", {"thinkingBudget": 128}, True),
+    ("gemini-2.5-pro", "high", {"thinkingBudget": 24576}, False),
+    ("gemini-2.5-pro", "max", {"thinkingBudget": 24576}, True),
+    ("gemini-2.5-flash", "xhigh", {"thinkingBudget": 24576}, True),
+    ("gemini-2.0-flash", "high", None, True),
+    ("gemma-3-27b-it", "high", None, True),
+]
 
 
-@pytest.mark.parametrize(
-    ("fields", "dropped"),
-    [
-        ({"previous_response_id": "r1", "store": False}, ("previous_response_id", "store")),
-        ({"mcp_servers": ({"server_label": "x"},)}, ("mcp_servers",)),
-        ({"parallel_tool_calls": False}, ("parallel_tool_calls",)),
-        ({"tools": ({"type": "web_search"},)}, ("tools[0]",)),
-        (
-            {"tools": ({"type": "web_search"},), "tool_choice": {"type": "web_search"}},
-            ("tools[0]", "tool_choice"),
-        ),
-        ({"tool_choice": "auto"}, ("tool_choice",)),
-        ({"seed": 2**31}, ("seed",)),
-        (
-            {
-                "messages": (
-                    user(
-                        {
-                            "type": "image_url",
-                            "image_url": {"url": "https://x.example/a.png", "detail": "low"},
-                        }
-                    ),
-                )
-            },
-            ("detail",),
-        ),
-    ],
-)
-def test_drops_and_tells(fields: dict[str, Any], dropped: tuple[str, ...]) -> None:
-    prepared = call(**fields)
-    assert prepared.dropped == dropped
-    assert prepared.body.keys() == {"contents"}
+def test_efforts() -> None:
+    wrong = []
+    for model, effort, config, told in EFFORTS_SENT:
+        prepared = call(model, reasoning_effort=effort)
+        found = prepared.body.get("generationConfig", {}).get("thinkingConfig")
+        got = (found, paths(prepared))
+        expected = (config, ("reasoning_effort",) if told else ())
+        if got != expected:
+            wrong.append((model, effort, config, told, got, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
+LEFT_OUT_AND_TOLD = [
+    ({"previous_response_id": "r1", "store": False}, ("previous_response_id", "store")),
+    ({"mcp_servers": ({"server_label": "x"},)}, ("mcp_servers",)),
+    ({"parallel_tool_calls": False}, ("parallel_tool_calls",)),
+    ({"tools": ({"type": "web_search"},)}, ("tools[0]",)),
+    (
+        {"tools": ({"type": "web_search"},), "tool_choice": {"type": "web_search"}},
+        ("tools[0]", "tool_choice"),
+    ),
+    ({"tool_choice": "auto"}, ("tool_choice",)),
+    ({"seed": 2**31}, ("seed",)),
+    (
+        {
+            "messages": (
+                user(
+                    {
+                        "type": "image_url",
+                        "image_url": {"url": "https://x.example/a.png", "detail": "low"},
+                    }
+                ),
+            )
+        },
+        ("detail",),
+    ),
+]
+
+
+def test_drops_and_tells() -> None:
+    wrong = []
+    for fields, dropped in LEFT_OUT_AND_TOLD:
+        prepared = call(**fields)
+        found = (prepared.dropped, prepared.body.keys())
+        expected = (dropped, {"contents"})
+        if found != expected:
+            wrong.append((fields, dropped, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

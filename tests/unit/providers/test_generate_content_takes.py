@@ -28,9 +28,8 @@ def told(prepared: Prepared) -> tuple[str, ...]:
     return tuple(it.partition(":")[0] for it in prepared.dropped)
 
 
-@pytest.mark.parametrize(
-    ("model", "taken"),
-    [
+def test_samplers_go_where_the_model_takes_them() -> None:
+    cases = [
         ("gemini-2.0-flash", True),
         ("gemini-2.5-flash", True),
         ("gemini-2.5-pro", True),
@@ -46,13 +45,19 @@ def told(prepared: Prepared) -> tuple[str, ...]:
         ("gemini-5-newest", False),
         ("gemma-3-27b-it", True),
         ("future-model-9", True),
-    ],
-)
-def test_samplers_go_where_the_model_takes_them(model: str, taken: bool) -> None:
-    prepared = call(model, **SAMPLERS)
-    config = prepared.body.get("generationConfig", {})
-    assert config == ({"temperature": 0.7, "topP": 0.9, "topK": 20} if taken else {})
-    assert told(prepared) == (() if taken else tuple(SAMPLERS))
+    ]
+    wrong = []
+    for model, taken in cases:
+        prepared = call(model, **SAMPLERS)
+        config = prepared.body.get("generationConfig", {})
+        found = (config, told(prepared))
+        expected = (
+            {"temperature": 0.7, "topP": 0.9, "topK": 20} if taken else {},
+            () if taken else tuple(SAMPLERS),
+        )
+        if found != expected:
+            wrong.append((model, taken, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -82,54 +87,55 @@ def test_service_tiers_by_the_apis_names(asked: str, sent: str | None, dropped: 
     assert (prepared.body.get("serviceTier"), told(prepared)) == (sent, dropped)
 
 
-@pytest.mark.parametrize(
-    ("model", "thinking", "config", "dropped"),
-    [
-        ("gemini-2.5-flash", {"type": "disabled"}, {"thinkingBudget": 0}, ()),
-        # It cannot but think.
-        ("gemini-2.5-pro", {"type": "disabled"}, {"thinkingBudget": 128}, ("thinking",)),
-        ("gemini-3.8-flash", {"type": "disabled"}, {"thinkingLevel": "LOW"}, ("thinking",)),
-        (
-            "gemini-2.5-flash",
-            {"type": "enabled", "budget_tokens": 2000},
-            {"thinkingBudget": 2000},
-            (),
-        ),
-        (
-            "gemini-2.5-pro",
-            {"type": "enabled", "budget_tokens": 64},
-            {"thinkingBudget": 128},
-            ("thinking",),
-        ),
-        (
-            "gemini-2.5-pro",
-            {"type": "enabled", "budget_tokens": 90_000},
-            {"thinkingBudget": 32_768},
-            ("thinking",),
-        ),
-        (
-            "gemini-3.8-flash",
-            {"type": "enabled", "budget_tokens": 30_000},
-            {"thinkingLevel": "HIGH"},
-            ("thinking",),
-        ),
-        (
-            "gemini-3.8-flash",
-            {"type": "enabled", "budget_tokens": 1024},
-            {"thinkingLevel": "LOW"},
-            ("thinking",),
-        ),
-        ("gemini-3.8-flash", {"type": "adaptive"}, None, ("thinking",)),
-        ("gemini-2.0-flash", {"type": "enabled", "budget_tokens": 1024}, None, ("thinking",)),
-        ("gemini-2.0-flash", {"type": "disabled"}, None, ()),
-    ],
-)
-def test_anthropics_thinking_has_a_nearest_form(
-    model: str, thinking: Any, config: Any, dropped: Any
-) -> None:
-    prepared = call(model, thinking=thinking)
-    assert prepared.body.get("generationConfig", {}).get("thinkingConfig") == config
-    assert told(prepared) == dropped
+THINKING = [
+    ("gemini-2.5-flash", {"type": "disabled"}, {"thinkingBudget": 0}, ()),
+    # It cannot but think.
+    ("gemini-2.5-pro", {"type": "disabled"}, {"thinkingBudget": 128}, ("thinking",)),
+    ("gemini-3.8-flash", {"type": "disabled"}, {"thinkingLevel": "LOW"}, ("thinking",)),
+    (
+        "gemini-2.5-flash",
+        {"type": "enabled", "budget_tokens": 2000},
+        {"thinkingBudget": 2000},
+        (),
+    ),
+    (
+        "gemini-2.5-pro",
+        {"type": "enabled", "budget_tokens": 64},
+        {"thinkingBudget": 128},
+        ("thinking",),
+    ),
+    (
+        "gemini-2.5-pro",
+        {"type": "enabled", "budget_tokens": 90_000},
+        {"thinkingBudget": 32_768},
+        ("thinking",),
+    ),
+    (
+        "gemini-3.8-flash",
+        {"type": "enabled", "budget_tokens": 30_000},
+        {"thinkingLevel": "HIGH"},
+        ("thinking",),
+    ),
+    (
+        "gemini-3.8-flash",
+        {"type": "enabled", "budget_tokens": 1024},
+        {"thinkingLevel": "LOW"},
+        ("thinking",),
+    ),
+    ("gemini-3.8-flash", {"type": "adaptive"}, None, ("thinking",)),
+    ("gemini-2.0-flash", {"type": "enabled", "budget_tokens": 1024}, None, ("thinking",)),
+    ("gemini-2.0-flash", {"type": "disabled"}, None, ()),
+]
+
+
+def test_anthropics_thinking_has_a_nearest_form() -> None:
+    wrong = []
+    for model, thinking, config, dropped in THINKING:
+        prepared = call(model, thinking=thinking)
+        found = (prepared.body.get("generationConfig", {}).get("thinkingConfig"), told(prepared))
+        if found != (config, dropped):
+            wrong.append((model, thinking, config, dropped, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_an_effort_counts_before_thinking() -> None:
@@ -138,9 +144,8 @@ def test_an_effort_counts_before_thinking() -> None:
     assert told(prepared) == ("thinking",)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_what_only_other_apis_have_is_reported() -> None:
+    cases = [
         "verbosity",
         "reasoning_summary",
         "include",
@@ -151,19 +156,22 @@ def test_an_effort_counts_before_thinking() -> None:
         "previous_response_id",
         "store",
         "parallel_tool_calls",
-    ],
-)
-def test_what_only_other_apis_have_is_reported(name: str) -> None:
-    values: dict[str, Any] = {
-        "include": ("x",),
-        "cache_control": {"type": "ephemeral"},
-        "metadata": {"a": "b"},
-        "store": True,
-        "parallel_tool_calls": False,
-    }
-    prepared = call(**{name: values.get(name, "auto")})
-    assert told(prepared) == (name,)
-    assert prepared.body.keys() == {"contents"}
+    ]
+    wrong = []
+    for name in cases:
+        values: dict[str, Any] = {
+            "include": ("x",),
+            "cache_control": {"type": "ephemeral"},
+            "metadata": {"a": "b"},
+            "store": True,
+            "parallel_tool_calls": False,
+        }
+        prepared = call(**{name: values.get(name, "auto")})
+        found = (told(prepared), prepared.body.keys())
+        expected = ((name,), {"contents"})
+        if found != expected:
+            wrong.append((name, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -200,9 +208,8 @@ def test_a_limit_beyond_the_most_is_the_most_and_reported() -> None:
     assert told(prepared) == ("max_tokens",)
 
 
-@pytest.mark.parametrize(
-    ("more", "checked"),
-    [
+def test_what_the_api_does_not_look_at_in_a_schema_is_held_against_the_answer() -> None:
+    cases = [
         ({}, False),
         ({"title": "t"}, False),
         ({"properties": {"a": {"type": "string", "enum": ["x"]}}}, False),
@@ -214,15 +221,16 @@ def test_a_limit_beyond_the_most_is_the_most_and_reported() -> None:
         ({"anyOf": [{"type": "string"}, {"not": {}}]}, True),
         ({"additionalProperties": {"type": "string", "maxLength": 3}}, True),
         ({"allOf": [{"type": "object"}]}, True),
-    ],
-)
-def test_what_the_api_does_not_look_at_in_a_schema_is_held_against_the_answer(
-    more: dict[str, Any], checked: bool
-) -> None:
-    schema = {**SCHEMA, **more}
-    prepared = call(response_format={"type": "json_schema", "schema": schema})
-    assert prepared.body["generationConfig"]["responseJsonSchema"] == schema
-    assert prepared.check == (schema if checked else None)
+    ]
+    wrong = []
+    for more, checked in cases:
+        schema = {**SCHEMA, **more}
+        prepared = call(response_format={"type": "json_schema", "schema": schema})
+        found = (prepared.body["generationConfig"]["responseJsonSchema"], prepared.check)
+        expected = (schema, schema if checked else None)
+        if found != expected:
+            wrong.append((more, checked, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_choice_without_functions_is_reported() -> None:

@@ -111,15 +111,19 @@ def test_the_prompt_is_masked_wherever_in_it_the_quotation_stands() -> None:
     assert told == "not allowed: [prompt]!"
 
 
-@pytest.mark.parametrize("length", range(4, 14))
-@pytest.mark.parametrize("before", range(7))
-def test_parts_of_a_key_are_masked_wherever_they_stand_in_it(length: int, before: int) -> None:
-    key = "sk-proj-0123456789abcdefghijklmno"
-    window = min(length, 6)
-    whole = key[:length]
-    part = whole[before : before + window]
-    told = safe_message(f"<{part}>", secrets=[whole], prompt=())
-    assert told == ("<[key]>" if len(part) == window else f"<{part}>")
+def test_parts_of_a_key_are_masked_wherever_they_stand_in_it() -> None:
+    wrong = []
+    for length in range(4, 14):
+        for before in range(7):
+            key = "sk-proj-0123456789abcdefghijklmno"
+            window = min(length, 6)
+            whole = key[:length]
+            part = whole[before : before + window]
+            told = safe_message(f"<{part}>", secrets=[whole], prompt=())
+            expected = "<[key]>" if len(part) == window else f"<{part}>"
+            if told != expected:
+                wrong.append((length, before, told, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_message_is_looked_for_once_in_each_text_of_a_prompt() -> None:

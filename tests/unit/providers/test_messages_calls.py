@@ -23,25 +23,34 @@ def server_tool(name: Any) -> dict[str, Any]:
     return {"type": "server_tool_use", "id": "srv", "name": name, "input": {}}
 
 
-@pytest.mark.parametrize(
-    ("value", "counted"),
-    [
+def test_what_the_providers_tools_did_is_counted() -> None:
+    cases = [
         ({"container": {"id": "c"}}, {"code_execution": 1}),
         ({"container": None}, {}),
         ({"content": [server_tool("bash_code_execution")] * 2}, {"code_execution": 2}),
-        ({"content": [server_tool("text_editor_code_execution")], "container": {"id": "c"}},
-         {"code_execution": 1}),
+        (
+            {"content": [server_tool("text_editor_code_execution")], "container": {"id": "c"}},
+            {"code_execution": 1},
+        ),
         ({"content": [server_tool("tool_search_tool_bm25")]}, {"tool_search": 1}),
         ({"content": [server_tool("advisor")]}, {"advisor": 1}),
         ({"content": [server_tool({})]}, {"unknown": 1}),
         # what failed is not paid: the answer's own count goes before that of its blocks
-        ({"content": [server_tool("web_search")] * 2,
-          "usage": {"server_tool_use": {"web_search_requests": 0}}}, {}),
+        (
+            {
+                "content": [server_tool("web_search")] * 2,
+                "usage": {"server_tool_use": {"web_search_requests": 0}},
+            },
+            {},
+        ),
         ({"content": [server_tool("web_search")]}, {"web_search": 1}),
-    ],
-)  # fmt: skip
-def test_what_the_providers_tools_did_is_counted(value: Any, counted: dict[str, int]) -> None:
-    assert good({"content": [], **value}).hosted_calls == counted
+    ]
+    wrong = [
+        (value, counted, found)
+        for value, counted in cases
+        if (found := good({"content": [], **value}).hosted_calls) != counted
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_what_a_gateway_says_it_cost_is_reported() -> None:
@@ -80,12 +89,14 @@ def test_a_call_without_arguments_before_an_early_end_is_whole(stop: str) -> Non
     assert (len(reading.tool_calls), reading.dropped) == (2, ())
 
 
-@pytest.mark.parametrize("name", [None, "", 7, []])
-@pytest.mark.parametrize("stop", ["tool_use", "end_turn", None])
-def test_a_call_of_nothing_is_no_answer(stop: Any, name: Any) -> None:
-    reading = good({"content": [{**USE, "name": name}], "stop_reason": stop})
-    assert reading.tool_calls == ()
-    assert reading.fault is not None
+def test_a_call_of_nothing_is_no_answer() -> None:
+    wrong = []
+    for name in [None, "", 7, []]:
+        for stop in ["tool_use", "end_turn", None]:
+            reading = good({"content": [{**USE, "name": name}], "stop_reason": stop})
+            if not (reading.tool_calls == () and reading.fault is not None):
+                wrong.append((name, stop, reading))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, [], {"a": 1}])

@@ -358,9 +358,8 @@ def test_who_asks() -> None:
     assert call(metadata={"user_id": 7}).dropped == ("metadata.user_id",)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
+def test_fields_of_other_apis_are_reported() -> None:
+    cases = [
         ("presence_penalty", 0.5),
         ("frequency_penalty", 0.5),
         ("verbosity", "low"),
@@ -369,12 +368,15 @@ def test_who_asks() -> None:
         ("prompt_cache_key", "k"),
         ("seed", 0),
         ("store", False),
-    ],
-)
-def test_fields_of_other_apis_are_reported(field: str, value: Any) -> None:
-    made = call(**{field: value})
-    assert made.dropped == (field,)
-    assert made.body.keys() == {"model", "max_tokens", "messages"}
+    ]
+    wrong = []
+    for field, value in cases:
+        made = call(**{field: value})
+        found = (made.dropped, made.body.keys())
+        expected = ((field,), {"model", "max_tokens", "messages"})
+        if found != expected:
+            wrong.append((field, value, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_pictures_in_a_tools_result_stay_in_it() -> None:

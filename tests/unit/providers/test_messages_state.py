@@ -57,9 +57,8 @@ def answered(*blocks: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    "blocks",
-    [
+def test_the_content_is_as_it_was() -> None:
+    cases = [
         (THINKING, use(1)),
         (EMPTY, text("So:"), use(1)),
         (SEALED, THINKING, text("So:"), use(1), use(2)),
@@ -68,11 +67,15 @@ def answered(*blocks: dict[str, Any]) -> dict[str, Any]:
         (THINKING, text("Let me see."), EMPTY, use(1), EMPTY, use(2)),
         (text("Hé 🙂"), THINKING, text("ö"), use(1)),
         (use(1), THINKING, use(2)),
-    ],
-)
-def test_the_content_is_as_it_was(blocks: tuple[dict[str, Any], ...]) -> None:
-    calls = [it["input"]["n"] for it in blocks if it["type"] == "tool_use"]
-    assert sent(answered(*blocks), *results(*calls)) == list(blocks)
+    ]
+    wrong = []
+    for blocks in cases:
+        calls = [it["input"]["n"] for it in blocks if it["type"] == "tool_use"]
+        found = sent(answered(*blocks), *results(*calls))
+        expected = list(blocks)
+        if found != expected:
+            wrong.append((blocks, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_through_json_it_is_the_same() -> None:

@@ -82,21 +82,31 @@ def told(prepared: Prepared) -> list[str]:
 # -- samplers
 
 
-@pytest.mark.parametrize("model", WITHOUT_SAMPLERS)
-def test_samplers_are_dropped_and_reported(model: str) -> None:
-    made = call(model, temperature=0.7, top_p=0.9, top_k=40)
-    assert not {"temperature", "top_p", "top_k"} & made.body.keys()
-    assert made.dropped == tuple(
-        f"{name}: the model takes none" for name in ("temperature", "top_p", "top_k")
-    )
+def test_samplers_are_dropped_and_reported() -> None:
+    wrong = []
+    for model in WITHOUT_SAMPLERS:
+        made = call(model, temperature=0.7, top_p=0.9, top_k=40)
+        if not (
+            not {"temperature", "top_p", "top_k"} & made.body.keys()
+            and made.dropped
+            == tuple(f"{name}: the model takes none" for name in ("temperature", "top_p", "top_k"))
+        ):
+            wrong.append((model, made))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize("model", ONE_SAMPLER)
-def test_of_two_samplers_the_temperature_is_kept(model: str) -> None:
-    made = call(model, temperature=0.7, top_p=0.9, top_k=40)
-    assert (made.body["temperature"], made.body["top_k"], "top_p" in made.body) == (0.7, 40, False)
-    assert told(made) == ["top_p"]
-    assert call(model, top_p=0.9).body["top_p"] == 0.9
+def test_of_two_samplers_the_temperature_is_kept() -> None:
+    wrong = []
+    for model in ONE_SAMPLER:
+        made = call(model, temperature=0.7, top_p=0.9, top_k=40)
+        found = (
+            (made.body["temperature"], made.body["top_k"], "top_p" in made.body),
+            told(made),
+            call(model, top_p=0.9).body["top_p"],
+        )
+        if found != ((0.7, 40, False), ["top_p"], 0.9):
+            wrong.append((model, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("model", BOTH_SAMPLERS)
@@ -152,17 +162,21 @@ def test_a_model_that_cannot_think_need_not_be_reported_not_to(model: str) -> No
     assert (made.body.keys() & {"thinking", "output_config"}, made.dropped) == (set(), ())
 
 
-@pytest.mark.parametrize("effort", ["minimal", "low", "high", "max"])
-@pytest.mark.parametrize("model", NO_EFFORT)
-def test_efforts_are_dropped_and_reported_where_there_are_none(model: str, effort: str) -> None:
-    made = call(model, reasoning_effort=effort)
-    assert not {"thinking", "output_config"} & made.body.keys()
-    assert made.dropped == ("reasoning_effort: the model takes no effort",)
+def test_efforts_are_dropped_and_reported_where_there_are_none() -> None:
+    wrong = []
+    for effort in ["minimal", "low", "high", "max"]:
+        for model in NO_EFFORT:
+            made = call(model, reasoning_effort=effort)
+            if not (
+                not {"thinking", "output_config"} & made.body.keys()
+                and made.dropped == ("reasoning_effort: the model takes no effort",)
+            ):
+                wrong.append((effort, model, made))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("model", "effort", "sent"),
-    [
+def test_the_nearest_effort_is_sent_and_reported() -> None:
+    cases = [
         ("claude-opus-5-5", "minimal", "low"),
         ("claude-sonnet-4-6", "minimal", "low"),
         ("claude-opus-4-6", "xhigh", "high"),
@@ -173,13 +187,15 @@ def test_efforts_are_dropped_and_reported_where_there_are_none(model: str, effor
         ("claude-opus-4-7", "xhigh", "xhigh"),
         ("claude-sonnet-5-5", "max", "max"),
         ("claude-haiku-5-5", "xhigh", "xhigh"),
-    ],
-)
-def test_the_nearest_effort_is_sent_and_reported(model: str, effort: str, sent: str) -> None:
-    made = call(model, reasoning_effort=effort)
-    assert made.body["output_config"] == {"effort": sent}
-    assert told(made) == ["reasoning_effort"] * (sent != effort)
-    assert made.names["output_config.effort"] == "reasoning_effort"
+    ]
+    wrong = []
+    for model, effort, sent in cases:
+        made = call(model, reasoning_effort=effort)
+        found = (made.body["output_config"], told(made), made.names["output_config.effort"])
+        expected = ({"effort": sent}, ["reasoning_effort"] * (sent != effort), "reasoning_effort")
+        if found != expected:
+            wrong.append((model, effort, sent, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("model", TOLD_TO_THINK)
@@ -189,28 +205,40 @@ def test_an_effort_is_told_to_think_where_it_would_not(model: str) -> None:
     assert made.names["thinking"] == "reasoning_effort"
 
 
-@pytest.mark.parametrize(
-    "model", [*ALWAYS_THINKING, "claude-opus-5", "claude-sonnet-5-5", "claude-opus-4-5"]
-)
-def test_an_effort_alone_is_enough_elsewhere(model: str) -> None:
-    assert "thinking" not in call(model, reasoning_effort="medium").body
+def test_an_effort_alone_is_enough_elsewhere() -> None:
+    cases = [*ALWAYS_THINKING, "claude-opus-5", "claude-sonnet-5-5", "claude-opus-4-5"]
+    wrong = []
+    for model in cases:
+        if "thinking" in call(model, reasoning_effort="medium").body:
+            wrong.append(model)
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 # -- tools, prefill, stop
 
 
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "name": "weather"}])
-@pytest.mark.parametrize("model", UNFORCED)
-def test_a_call_that_cannot_be_forced_is_asked_for(model: str, choice: Any) -> None:
-    made = call(model, tools=(NESTED,), tool_choice=choice, parallel_tool_calls=False)
-    assert made.body["tool_choice"] == {"type": "auto", "disable_parallel_tool_use": True}
-    assert made.dropped == ("tool_choice: sent as auto, the model cannot be made to call",)
+def test_a_call_that_cannot_be_forced_is_asked_for() -> None:
+    wrong = []
+    for choice in ["required", {"type": "function", "name": "weather"}]:
+        for model in UNFORCED:
+            made = call(model, tools=(NESTED,), tool_choice=choice, parallel_tool_calls=False)
+            found = (made.body["tool_choice"], made.dropped)
+            if found != (
+                {"type": "auto", "disable_parallel_tool_use": True},
+                ("tool_choice: sent as auto, the model cannot be made to call",),
+            ):
+                wrong.append((choice, model, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize("model", FORCED)
-def test_a_call_is_forced_where_it_can_be(model: str) -> None:
-    made = call(model, tools=(NESTED,), tool_choice="required")
-    assert (made.body["tool_choice"], told(made)[1:]) == ({"type": "any"}, [])
+def test_a_call_is_forced_where_it_can_be() -> None:
+    wrong = []
+    for model in FORCED:
+        made = call(model, tools=(NESTED,), tool_choice="required")
+        found = (made.body["tool_choice"], told(made)[1:])
+        if found != ({"type": "any"}, []):
+            wrong.append((model, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("model", TOLD_TO_THINK)
@@ -221,13 +249,16 @@ def test_a_forced_call_goes_before_thinking(model: str) -> None:
     assert "reasoning_effort: sent without thinking, as a call is forced" in made.dropped
 
 
-@pytest.mark.parametrize("model", UNBEGUN)
-def test_an_answer_begun_is_asked_to_go_on(model: str) -> None:
-    made = call(model, messages=(USER, {"role": "assistant", "content": "It is"}))
-    begun, last = made.body["messages"][-2:]
-    assert begun == {"role": "assistant", "content": "It is"}
-    assert last["role"] == "user"
-    assert [line.partition(":")[0] for line in made.dropped] == ["messages[1]"]
+def test_an_answer_begun_is_asked_to_go_on() -> None:
+    begun = {"role": "assistant", "content": "It is"}
+    wrong = []
+    for model in UNBEGUN:
+        made = call(model, messages=(USER, begun))
+        said, last = made.body["messages"][-2:]
+        paths = [line.partition(":")[0] for line in made.dropped]
+        if (said, last["role"], paths) != (begun, "user", ["messages[1]"]):
+            wrong.append((model, said, last, made.dropped))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("model", BEGUN)
@@ -237,12 +268,17 @@ def test_an_answer_begun_stays_where_the_model_takes_it(model: str) -> None:
     assert made.dropped == ()
 
 
-@pytest.mark.parametrize("model", [*WITHOUT_SAMPLERS, *ONE_SAMPLER, *BOTH_SAMPLERS])
-def test_stops_of_white_space_alone_are_dropped_and_reported(model: str) -> None:
-    made = call(model, stop=("\n", "END", " \t", ""))
-    assert made.body["stop_sequences"] == ["END"]
-    assert told(made) == ["stop[0]", "stop[2]", "stop[3]"]
-    assert "stop_sequences" not in call(model, stop=("\n",)).body
+def test_stops_of_white_space_alone_are_dropped_and_reported() -> None:
+    wrong = []
+    for model in [*WITHOUT_SAMPLERS, *ONE_SAMPLER, *BOTH_SAMPLERS]:
+        made = call(model, stop=("\n", "END", " \t", ""))
+        if not (
+            made.body["stop_sequences"] == ["END"]
+            and told(made) == ["stop[0]", "stop[2]", "stop[3]"]
+            and "stop_sequences" not in call(model, stop=("\n",)).body
+        ):
+            wrong.append((model, made))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 # -- max_tokens

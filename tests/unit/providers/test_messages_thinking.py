@@ -19,9 +19,8 @@ def budget(tokens: Any = 2048) -> dict[str, Any]:
     return {"type": "enabled", "budget_tokens": tokens}
 
 
-@pytest.mark.parametrize(
-    ("model", "asked", "sent"),
-    [
+def test_a_form_that_the_model_takes_is_sent_as_it_is() -> None:
+    cases = [
         ("claude-opus-5-5", ADAPTIVE, ADAPTIVE),
         ("claude-sonnet-4-6", ADAPTIVE, ADAPTIVE),
         ("claude-sonnet-4-6", budget(), budget()),
@@ -35,17 +34,18 @@ def budget(tokens: Any = 2048) -> dict[str, Any]:
             {"type": "adaptive", "display": "summarized"},
             {"type": "adaptive", "display": "summarized"},
         ),
-    ],
-)
-def test_a_form_that_the_model_takes_is_sent_as_it_is(model: str, asked: Any, sent: Any) -> None:
-    made = call(model, thinking=asked)
-    assert (made.body["thinking"], made.dropped) == (sent, ())
-    assert made.names["thinking"] == "thinking"
+    ]
+    wrong = []
+    for model, asked, sent in cases:
+        made = call(model, thinking=asked)
+        found = ((made.body["thinking"], made.dropped), made.names["thinking"])
+        if found != ((sent, ()), "thinking"):
+            wrong.append((model, asked, sent, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("model", "asked", "sent"),
-    [
+def test_else_the_nearest_is_sent_and_reported() -> None:
+    cases = [
         ("claude-opus-5-5", budget(), ADAPTIVE),
         ("claude-opus-4-7", budget(), ADAPTIVE),
         ("claude-fable-5-2", budget(10), ADAPTIVE),
@@ -57,18 +57,22 @@ def test_a_form_that_the_model_takes_is_sent_as_it_is(model: str, asked: Any, se
         ("claude-sonnet-5-5", {"type": "disabled"}, {"type": "between_tools"}),
         ("claude-opus-5", {"type": "between_tools"}, {"type": "disabled"}),
         ("claude-haiku-5-5", {"type": "between_tools"}, {"type": "disabled"}),
-    ],
-)
-def test_else_the_nearest_is_sent_and_reported(model: str, asked: Any, sent: Any) -> None:
-    made = call(model, thinking=asked)
-    assert made.body["thinking"] == sent
-    assert {line.split(":")[0] for line in made.dropped} <= {"thinking", "thinking.budget_tokens"}
-    assert made.dropped
+    ]
+    wrong = []
+    for model, asked, sent in cases:
+        made = call(model, thinking=asked)
+        if not (
+            made.body["thinking"] == sent
+            and {line.split(":")[0] for line in made.dropped}
+            <= {"thinking", "thinking.budget_tokens"}
+            and made.dropped
+        ):
+            wrong.append((model, asked, sent, made))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("model", "asked", "fields"),
-    [
+def test_where_it_cannot_be_it_is_dropped_and_reported() -> None:
+    cases = [
         ("claude-3-5-haiku-20241022", ADAPTIVE, {}),
         ("claude-3-opus-20240229", budget(), {}),
         ("claude-haiku-4-5", budget(), {"max_tokens": 1024}),
@@ -80,12 +84,13 @@ def test_else_the_nearest_is_sent_and_reported(model: str, asked: Any, sent: Any
         ("claude-opus-5-5", {"type": "news"}, {}),
         ("claude-opus-5-5", {}, {}),
         ("claude-opus-5-5", {"type": ["adaptive"]}, {}),
-    ],
-)
-def test_where_it_cannot_be_it_is_dropped_and_reported(model: str, asked: Any, fields: Any) -> None:
-    made = call(model, thinking=asked, **fields)
-    assert "thinking" not in made.body
-    assert "thinking" in told(made)
+    ]
+    wrong = []
+    for model, asked, fields in cases:
+        made = call(model, thinking=asked, **fields)
+        if not ("thinking" not in made.body and "thinking" in told(made)):
+            wrong.append((model, asked, fields, made))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_adaptive_thinking_needs_no_thinking_before_its_calls() -> None:

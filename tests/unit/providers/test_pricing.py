@@ -14,9 +14,8 @@ from nexus_actors.providers.pricing import Price, Tokens, Used, cost, price
 OPENAI = "https://api.openai.com/v1"
 
 
-@pytest.mark.parametrize(
-    ("url", "model"),
-    [
+def test_is_what_the_list_says() -> None:
+    cases = [
         (OPENAI, "gpt-4o-mini"),
         (OPENAI, "gpt-4o-2024-08-06"),
         (OPENAI, "gpt-5"),
@@ -24,17 +23,22 @@ OPENAI = "https://api.openai.com/v1"
         ("https://api.groq.com/openai/v1", "llama-3.1-8b-instant"),
         ("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-4.5"),  # with tiers
         ("https://api.deepseek.com/v1", "deepseek-chat"),  # by the time of day
-    ],
-)
-@pytest.mark.parametrize(
-    "tokens", [Tokens(0, 0), Tokens(1, 1), Tokens(1234, 567, 89), Tokens(900_000, 10, 1000)]
-)
-def test_is_what_the_list_says(url: str, model: str, tokens: Tokens) -> None:
-    usage = Usage(
-        input_tokens=tokens.input, output_tokens=tokens.output, cache_read_tokens=tokens.cached
-    )
-    listed = float(calc_price(usage, model, provider_api_url=url).total_price)
-    assert cost("any", url, model, tokens) == pytest.approx(listed, rel=1e-9)
+    ]
+    others = [Tokens(0, 0), Tokens(1, 1), Tokens(1234, 567, 89), Tokens(900_000, 10, 1000)]
+    wrong = []
+    for url, model in cases:
+        for tokens in others:
+            usage = Usage(
+                input_tokens=tokens.input,
+                output_tokens=tokens.output,
+                cache_read_tokens=tokens.cached,
+            )
+            listed = float(calc_price(usage, model, provider_api_url=url).total_price)
+            found = cost("any", url, model, tokens)
+            expected = pytest.approx(listed, rel=1e-9)
+            if found != expected:
+                wrong.append((url, model, tokens, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_known_price() -> None:
@@ -101,9 +105,8 @@ def test_a_tier_that_is_none_costs_the_usual(tier: str | None) -> None:
         assert dollars(url, model, Used(SOME, tier=tier)) == usual(url, model)
 
 
-@pytest.mark.parametrize(
-    ("url", "model", "tier", "times"),
-    [
+def test_a_tier_with_a_price() -> None:
+    cases = [
         (OPENAI, "gpt-5.5", "flex", 0.5),
         (OPENAI, "gpt-5.5", "priority", 2.5),
         (OPENAI, "gpt-5.5", "batch", 0.5),
@@ -116,10 +119,14 @@ def test_a_tier_that_is_none_costs_the_usual(tier: str | None) -> None:
         (GOOGLE, "gemini-2.5-pro", "ON_DEMAND_PRIORITY", 1.8),
         ("https://api.groq.com/openai/v1", "openai/gpt-oss-120b", "flex", 1.0),
         ("https://api.groq.com/openai/v1", "openai/gpt-oss-120b", "batch", 0.5),
-    ],
-)
-def test_a_tier_with_a_price(url: str, model: str, tier: str, times: float) -> None:
-    assert dollars(url, model, Used(SOME, tier=tier)) == pytest.approx(usual(url, model) * times)
+    ]
+    wrong = []
+    for url, model, tier, times in cases:
+        found = dollars(url, model, Used(SOME, tier=tier))
+        expected = pytest.approx(usual(url, model) * times)
+        if found != expected:
+            wrong.append((url, model, tier, times, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +184,8 @@ def test_what_is_kept_for_an_hour_is_twice_the_input_where_the_list_says_nothing
     assert found == pytest.approx(2 * plain)
 
 
-@pytest.mark.parametrize(
-    ("url", "model", "calls", "fee"),
-    [
+def test_tools_of_the_providers_own() -> None:
+    cases = [
         (OPENAI, "gpt-5.5", {"web_search": 3}, 0.03),
         (OPENAI, "gpt-5.5", {"file_search": 2}, 0.005),
         (OPENAI, "gpt-5.5", {"web_search": 1, "file_search": 1}, 0.0125),
@@ -194,13 +200,14 @@ def test_what_is_kept_for_an_hour_is_twice_the_input_where_the_list_says_nothing
         (OPENAI, "gpt-5.5", {"code_interpreter": 1}, None),
         (OPENAI, "gpt-5.5", {"web_search": 1, "time_travel": 1}, None),
         (ANTHROPIC, "claude-opus-5-5", {"code_execution": 1}, None),
-    ],
-)
-def test_tools_of_the_providers_own(
-    url: str, model: str, calls: dict[str, int], fee: float | None
-) -> None:
-    expected = None if fee is None else pytest.approx(usual(url, model) + fee)
-    assert dollars(url, model, Used(SOME, calls=calls)) == expected
+    ]
+    wrong = []
+    for url, model, calls, fee in cases:
+        expected = None if fee is None else pytest.approx(usual(url, model) + fee)
+        found = dollars(url, model, Used(SOME, calls=calls))
+        if found != expected:
+            wrong.append((url, model, calls, fee, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_audio_is_priced_as_text_only_where_it_is_so() -> None:

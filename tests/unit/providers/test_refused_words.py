@@ -1,6 +1,7 @@
 """The field that a refusal names, in the words of many servers."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,24 +22,26 @@ def openai(code: str | None, param: Any, message: str = "no") -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("code", "is_value"),
-    [
+def test_by_its_code() -> None:
+    cases = [
         ("unsupported_parameter", False),
         ("unknown_parameter", False),
         ("unsupported_value", True),
         ("invalid_value", True),
-    ],
-)
-@pytest.mark.parametrize("param", ["temperature", "reasoning.effort", "messages[0].cache_control"])
-def test_by_its_code(code: str, is_value: bool, param: str) -> None:
-    assert refused(openai(code, param)) == (param, is_value)
-    assert refused(openai(code, param), 422) == (param, is_value)
+    ]
+    others = ["temperature", "reasoning.effort", "messages[0].cache_control"]
+    wrong = [
+        (code, is_value, param, found)
+        for code, is_value in cases
+        for param in others
+        if (found := (refused(openai(code, param)), refused(openai(code, param), 422)))
+        != ((param, is_value), (param, is_value))
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_but_not_by_anything() -> None:
+    cases = [
         openai(None, "temperature"),
         openai("context_length_exceeded", "messages"),
         openai("invalid_api_key", "temperature"),
@@ -48,10 +51,9 @@ def test_by_its_code(code: str, is_value: bool, param: str) -> None:
         openai("unsupported_parameter", "a sentence about it"),
         openai("unsupported_parameter", "\u202etemperature"),
         openai("unsupported_parameter", ""),
-    ],
-)
-def test_but_not_by_anything(body: Any) -> None:
-    assert refused(body) == (None, False)
+    ]
+    wrong = [(body, found) for body in cases if (found := refused(body)) != (None, False)]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 413, 429, 500, 503])
@@ -160,25 +162,43 @@ VALUES = [
 SAID = [(*it, False) for it in FIELDS] + [(*it, True) for it in VALUES]
 
 
-@pytest.mark.parametrize(("message", "word", "is_value"), SAID)
-def test_by_a_sentence(message: str, word: str, is_value: bool) -> None:
-    for body in (
-        openai(None, None, message),
-        {"type": "error", "error": {"type": "invalid_request_error", "message": message}},
-        {"error": message},
-        {"code": "invalid-argument", "error": message},
-        {"error": {"message": "Provider returned error", "metadata": {"raw": message}}},
-    ):
-        assert refused(body) == (word, is_value)
-    inside = failed_inside(read_complaint({"type": "invalid_request_error", "message": message}))
-    assert inside.refused_field == word
+def bodies_saying(message: str) -> Iterator[dict[str, Any]]:
+    yield openai(None, None, message)
+    yield {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+    yield {"error": message}
+    yield {"code": "invalid-argument", "error": message}
+    yield {"error": {"message": "Provider returned error", "metadata": {"raw": message}}}
 
 
-@pytest.mark.parametrize(("message", "word", "is_value"), SAID)
-def test_only_where_the_message_begins_with_it(message: str, word: str, is_value: bool) -> None:
-    for before in ("The prompt says: ", "invalid text '", "x"):
-        found, _ = refused(openai(None, None, before + message))
-        assert found in (None, f"x{word}")  # a word that begins otherwise is another word
+def test_by_a_sentence() -> None:
+    wrong = [
+        (body, word, is_value, found)
+        for message, word, is_value in SAID
+        for body in bodies_saying(message)
+        if (found := refused(body)) != (word, is_value)
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
+def test_by_a_sentence_inside_a_stream() -> None:
+    wrong = []
+    for message, word, _ in SAID:
+        body = {"type": "invalid_request_error", "message": message}
+        found = failed_inside(read_complaint(body)).refused_field
+        if found != word:
+            wrong.append((message, word, found))
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
+def test_only_where_the_message_begins_with_it() -> None:
+    wrong = [
+        (before, message, word, found)
+        for before in ("The prompt says: ", "invalid text '", "x")
+        for message, word, _ in SAID
+        # a word that begins otherwise is another word
+        if (found := refused(openai(None, None, before + message))[0]) not in (None, f"x{word}")
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -217,10 +237,15 @@ def test_a_value_by_its_place(kind: str) -> None:
     assert refused(body, 422) == ("reasoning_effort", True)
 
 
-@pytest.mark.parametrize("kind", ["missing", "string_type", None, 7])
-@pytest.mark.parametrize("loc", [["body", "seed"], "seed", None, [["seed"]], []])
-def test_a_place_with_another_complaint_is_no_refusal(kind: Any, loc: Any) -> None:
-    assert refused({"detail": [{"type": kind, "loc": loc, "msg": "no"}]}, 422) == (None, False)
+def test_a_place_with_another_complaint_is_no_refusal() -> None:
+    wrong = [
+        (kind, loc, found)
+        for kind in ["missing", "string_type", None, 7]
+        for loc in [["body", "seed"], "seed", None, [["seed"]], []]
+        if (found := refused({"detail": [{"type": kind, "loc": loc, "msg": "no"}]}, 422))
+        != (None, False)
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_googles_violations() -> None:

@@ -203,16 +203,19 @@ def test_what_is_no_answer_is_worth_another_try_and_maybe_paid(value: Any) -> No
     assert (failure.type, failure.retryable, failure.maybe_paid) == ("invalid_response", True, True)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    ["", "  ", None, "{}", '{"city": "Oslo"}', {"city": "Oslo"}, {}, "[]"],
-)
-def test_arguments_leave_as_json_text(arguments: Any) -> None:
-    value = {"status": "completed", "output": [{**CALL, "arguments": arguments}]}
-    [call] = good(value).tool_calls
-    sent = call["function"]["arguments"]
-    expected = json.loads(arguments) if isinstance(arguments, str) and arguments.strip() else {}
-    assert json.loads(sent) == (arguments if isinstance(arguments, dict) else expected)
+def test_arguments_leave_as_json_text() -> None:
+    cases = ["", "  ", None, "{}", '{"city": "Oslo"}', {"city": "Oslo"}, {}, "[]"]
+    wrong = []
+    for arguments in cases:
+        value = {"status": "completed", "output": [{**CALL, "arguments": arguments}]}
+        [call] = good(value).tool_calls
+        sent = call["function"]["arguments"]
+        expected = json.loads(arguments) if isinstance(arguments, str) and arguments.strip() else {}
+        found = json.loads(sent)
+        due = arguments if isinstance(arguments, dict) else expected
+        if found != due:
+            wrong.append((arguments, found, due))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -268,9 +271,8 @@ def test_what_the_providers_own_tools_cost_by_the_call_is_counted() -> None:
     assert good({"output": [text("x")]}).hosted_calls == {}
 
 
-@pytest.mark.parametrize(
-    ("items", "counted"),
-    [
+def test_what_is_not_known_to_be_free_is_counted() -> None:
+    cases = [
         ([{"type": "x_search_call", "id": "x"}], {"x_search": 1}),
         ([{"type": "something_new_call", "id": "x"}], {"something_new": 1}),
         ([{"type": "something_new", "id": "x"}] * 2, {"something_new": 2}),
@@ -288,10 +290,13 @@ def test_what_the_providers_own_tools_cost_by_the_call_is_counted() -> None:
         ([{"type": "code_interpreter_call"}], {"code_interpreter": 1}),
         ([{"type": "code_interpreter_call", "container_id": {"a": []}}], {"code_interpreter": 1}),
         ([{"type": 7}, {"type": None}, {"type": ["x"]}], {}),
-    ],
-)
-def test_what_is_not_known_to_be_free_is_counted(items: Any, counted: dict[str, int]) -> None:
-    assert good({"output": items}).hosted_calls == counted
+    ]
+    wrong = [
+        (items, counted, found)
+        for items, counted in cases
+        if (found := good({"output": items}).hosted_calls) != counted
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -309,9 +314,8 @@ def test_what_the_server_says_it_cost_is_reported(usage: Any, cost: float | None
     assert good({"output": [text("x")], "usage": usage}).reported_cost == cost
 
 
-@pytest.mark.parametrize(
-    ("told", "tier"),
-    [
+def test_the_tier_of_the_answer() -> None:
+    cases = [
         ("flex", "flex"),
         ("priority", "priority"),
         ("batch", "batch"),
@@ -321,10 +325,13 @@ def test_what_the_server_says_it_cost_is_reported(usage: Any, cost: float | None
         ("", None),
         (None, None),
         (7, None),
-    ],
-)
-def test_the_tier_of_the_answer(told: Any, tier: str | None) -> None:
-    assert good({"output": [text("x")], "service_tier": told}).service_tier == tier
+    ]
+    wrong = [
+        (told, tier, found)
+        for told, tier in cases
+        if (found := good({"output": [text("x")], "service_tier": told}).service_tier) != tier
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

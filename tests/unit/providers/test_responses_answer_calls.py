@@ -10,10 +10,8 @@ from tests.unit.providers.test_responses_answer import good
 SHOUT = {"type": "custom_tool_call", "call_id": "c", "name": "shout", "input": "half a pat"}
 
 
-@pytest.mark.parametrize("reason", ["max_output_tokens", "content_filter"])
-@pytest.mark.parametrize(
-    "last",
-    [
+def test_a_call_that_was_cut_off_is_left_out_and_reported() -> None:
+    cases = [
         {**CALL, "arguments": ""},
         {**CALL, "arguments": None},
         {**CALL, "arguments": " "},
@@ -23,14 +21,22 @@ SHOUT = {"type": "custom_tool_call", "call_id": "c", "name": "shout", "input": "
         SHOUT,
         {**SHOUT, "status": "incomplete"},
         {"type": "shell_call", "call_id": "c", "status": "incomplete"},
-    ],
-)
-def test_a_call_that_was_cut_off_is_left_out_and_reported(last: Any, reason: str) -> None:
-    value = response(text("Hm."), status="incomplete", incomplete_details={"reason": reason})
-    reading = good({**value, "output": [text("Hm."), {**CALL, "call_id": "a"}, last]})
-    assert [call["id"] for call in reading.tool_calls] == ["a"]
-    assert (reading.response, reading.fault) == ("Hm.", None)
-    assert [it.partition(":")[0] for it in reading.dropped] == ["tool_calls"]
+    ]
+    wrong = []
+    for reason in ["max_output_tokens", "content_filter"]:
+        for last in cases:
+            value = response(
+                text("Hm."), status="incomplete", incomplete_details={"reason": reason}
+            )
+            reading = good({**value, "output": [text("Hm."), {**CALL, "call_id": "a"}, last]})
+            found = (
+                [call["id"] for call in reading.tool_calls],
+                (reading.response, reading.fault),
+                [it.partition(":")[0] for it in reading.dropped],
+            )
+            if found != (["a"], ("Hm.", None), ["tool_calls"]):
+                wrong.append((reason, last, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -43,14 +49,16 @@ def test_a_call_that_is_whole_leaves_also_at_an_early_end(last: Any) -> None:
     assert reading.dropped == ()
 
 
-@pytest.mark.parametrize("name", [None, "", 7, {}])
-@pytest.mark.parametrize("kind", ["function_call", "custom_tool_call"])
-def test_a_call_of_nothing_is_no_answer(kind: str, name: Any) -> None:
-    reading = good(
-        {"status": "completed", "output": [{"type": kind, "call_id": "c", "name": name}]}
-    )
-    assert reading.tool_calls == ()
-    assert reading.fault is not None
+def test_a_call_of_nothing_is_no_answer() -> None:
+    wrong = []
+    for name in [None, "", 7, {}]:
+        for kind in ["function_call", "custom_tool_call"]:
+            reading = good(
+                {"status": "completed", "output": [{"type": kind, "call_id": "c", "name": name}]}
+            )
+            if not (reading.tool_calls == () and reading.fault is not None):
+                wrong.append((name, kind, reading))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("odd", [None, "", 7, [], {"a": 1}])

@@ -13,92 +13,97 @@ from nexus_actors.providers.takes import model_takes
 from tests.unit.providers.conversations import FLAT, SCHEMA
 from tests.unit.providers.responses_calls import SAID, USER, body, call, told
 
-
-@pytest.mark.parametrize(
-    ("model", "asked", "sent", "dropped"),
-    [
-        ("gpt-5", "none", "minimal", True),
-        ("gpt-5", "minimal", "minimal", False),
-        ("gpt-5-mini", "xhigh", "high", True),
-        ("gpt-5-pro", "low", "high", True),
-        ("gpt-5-codex", "minimal", "low", True),
-        ("gpt-5.1", "none", "none", False),
-        ("gpt-5.1", "minimal", "none", True),
-        ("gpt-5.1", "xhigh", "high", True),
-        ("gpt-5.1-codex-max", "xhigh", "xhigh", False),
-        ("gpt-5.1-chat-latest", "high", "medium", True),
-        ("chat-latest", "high", "medium", True),
-        ("gpt-5.2", "xhigh", "xhigh", False),
-        ("gpt-5.2", "max", "xhigh", True),
-        ("gpt-5.2-pro", "low", "medium", True),
-        ("gpt-5.4-mini-2026-03-17", "none", "none", False),
-        ("gpt-5.5", "max", "xhigh", True),
-        ("gpt-5.5-pro", "none", "medium", True),
-        ("gpt-5.6-terra", "max", "max", False),
-        ("gpt-6-luna", "none", "none", False),
-        ("gpt-6.1-sol", "none", "low", True),
-        ("gpt-6-astra", "max", "max", False),
-        ("gpt-6.2-sol", "minimal", "low", True),
-        ("gpt-7", "none", "low", True),
-        ("gpt-10-nova", "max", "max", False),
-        ("o3", "max", "high", True),
-        ("o4-mini-deep-research", "high", "medium", True),
-        ("ft:o4-mini-2025-04-16:team::x1", "xhigh", "high", True),
-        ("openai/o4-mini", "low", "low", False),
-        ("gpt-4o", "high", None, True),
-        ("gpt-4o", "none", None, False),
-        ("gpt-4.1-nano", "low", None, True),
-        ("gpt-5-chat-latest", "low", None, True),
-        ("chatgpt-4o-latest", "low", None, True),
-        ("future-model-9", "max", "max", False),
-    ],
-)
-def test_efforts_are_the_nearest_that_the_model_takes(
-    model: str, asked: Any, sent: str | None, dropped: bool
-) -> None:
-    prepared = call(model, reasoning_effort=asked)
-    assert prepared.body.get("reasoning") == (None if sent is None else {"effort": sent})
-    assert told(prepared) == (("reasoning_effort",) if dropped else ())
+NEAREST = [
+    ("gpt-5", "none", "minimal", True),
+    ("gpt-5", "minimal", "minimal", False),
+    ("gpt-5-mini", "xhigh", "high", True),
+    ("gpt-5-pro", "low", "high", True),
+    ("gpt-5-codex", "minimal", "low", True),
+    ("gpt-5.1", "none", "none", False),
+    ("gpt-5.1", "minimal", "none", True),
+    ("gpt-5.1", "xhigh", "high", True),
+    ("gpt-5.1-codex-max", "xhigh", "xhigh", False),
+    ("gpt-5.1-chat-latest", "high", "medium", True),
+    ("chat-latest", "high", "medium", True),
+    ("gpt-5.2", "xhigh", "xhigh", False),
+    ("gpt-5.2", "max", "xhigh", True),
+    ("gpt-5.2-pro", "low", "medium", True),
+    ("gpt-5.4-mini-2026-03-17", "none", "none", False),
+    ("gpt-5.5", "max", "xhigh", True),
+    ("gpt-5.5-pro", "none", "medium", True),
+    ("gpt-5.6-terra", "max", "max", False),
+    ("gpt-6-luna", "none", "none", False),
+    ("gpt-6.1-sol", "none", "low", True),
+    ("gpt-6-astra", "max", "max", False),
+    ("gpt-6.2-sol", "minimal", "low", True),
+    ("gpt-7", "none", "low", True),
+    ("gpt-10-nova", "max", "max", False),
+    ("o3", "max", "high", True),
+    ("o4-mini-deep-research", "high", "medium", True),
+    ("ft:o4-mini-2025-04-16:team::x1", "xhigh", "high", True),
+    ("openai/o4-mini", "low", "low", False),
+    ("gpt-4o", "high", None, True),
+    ("gpt-4o", "none", None, False),
+    ("gpt-4.1-nano", "low", None, True),
+    ("gpt-5-chat-latest", "low", None, True),
+    ("chatgpt-4o-latest", "low", None, True),
+    ("future-model-9", "max", "max", False),
+]
 
 
-@pytest.mark.parametrize(
-    ("model", "effort", "taken"),
-    [
-        ("gpt-4o", None, True),
-        ("gpt-4.1", "high", True),
-        ("gpt-5", None, False),
-        ("gpt-5", "minimal", False),
-        ("gpt-5.1", None, True),
-        ("gpt-5.1", "none", True),
-        ("gpt-5.1", "low", False),
-        ("gpt-5.2", None, True),
-        ("gpt-5.2-codex", None, False),
-        ("gpt-5.4-nano", None, True),
-        ("gpt-5.4", "medium", False),
-        ("gpt-5.5", None, False),
-        ("gpt-5.5", "none", True),
-        ("gpt-5.6-sol", "none", True),
-        ("gpt-6-luna", "none", True),
-        ("gpt-6.1-sol", "none", False),
-        ("gpt-5.3-chat-latest", None, False),
-        ("gpt-5-chat-latest", None, True),
-        ("gpt-7", None, False),
-        ("o3", None, False),
-        ("ft:o4-mini-2025-04-16:team::x1", None, False),
-        ("ft:gpt-4o-2024-08-06:team::x1", None, True),
-        ("gpt-4o-search-preview", None, False),
-        ("future-model-9", None, True),
-        ("future-model-9", "high", True),
-    ],
-)
-def test_samplers_go_where_the_model_takes_them(model: str, effort: Any, taken: bool) -> None:
-    prepared = call(model, temperature=0.7, top_p=0.9, reasoning_effort=effort)
-    found = {
-        name: prepared.body[name] for name in ("temperature", "top_p") if name in prepared.body
-    }
-    assert found == ({"temperature": 0.7, "top_p": 0.9} if taken else {})
-    names = ("temperature", "top_p")
-    assert tuple(it for it in told(prepared) if it in names) == (() if taken else names)
+def test_efforts_are_the_nearest_that_the_model_takes() -> None:
+    wrong = []
+    for model, asked, sent, dropped in NEAREST:
+        prepared = call(model, reasoning_effort=asked)
+        found = (prepared.body.get("reasoning"), told(prepared))
+        expected = (
+            None if sent is None else {"effort": sent},
+            ("reasoning_effort",) if dropped else (),
+        )
+        if found != expected:
+            wrong.append((model, asked, sent, dropped, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
+
+
+SAMPLERS_TAKEN = [
+    ("gpt-4o", None, True),
+    ("gpt-4.1", "high", True),
+    ("gpt-5", None, False),
+    ("gpt-5", "minimal", False),
+    ("gpt-5.1", None, True),
+    ("gpt-5.1", "none", True),
+    ("gpt-5.1", "low", False),
+    ("gpt-5.2", None, True),
+    ("gpt-5.2-codex", None, False),
+    ("gpt-5.4-nano", None, True),
+    ("gpt-5.4", "medium", False),
+    ("gpt-5.5", None, False),
+    ("gpt-5.5", "none", True),
+    ("gpt-5.6-sol", "none", True),
+    ("gpt-6-luna", "none", True),
+    ("gpt-6.1-sol", "none", False),
+    ("gpt-5.3-chat-latest", None, False),
+    ("gpt-5-chat-latest", None, True),
+    ("gpt-7", None, False),
+    ("o3", None, False),
+    ("ft:o4-mini-2025-04-16:team::x1", None, False),
+    ("ft:gpt-4o-2024-08-06:team::x1", None, True),
+    ("gpt-4o-search-preview", None, False),
+    ("future-model-9", None, True),
+    ("future-model-9", "high", True),
+]
+
+
+def test_samplers_go_where_the_model_takes_them() -> None:
+    samplers = {"temperature": 0.7, "top_p": 0.9}
+    wrong = []
+    for model, effort, taken in SAMPLERS_TAKEN:
+        prepared = call(model, **samplers, reasoning_effort=effort)
+        sent = {name: value for name, value in prepared.body.items() if name in samplers}
+        dropped = [it for it in told(prepared) if it in samplers]
+        if (sent, dropped) != ((samplers, []) if taken else ({}, [*samplers])):
+            wrong.append((model, effort, taken, sent, dropped))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,8 @@ def meant(word: str | None, **changes: Any) -> str | None:
     return dispensable(failure(word, **changes), REQUEST, BODY, NAMES)
 
 
-@pytest.mark.parametrize(
-    ("word", "field"),
-    [
+def test_what_was_sent_and_may_be_missing_is_found() -> None:
+    cases = [
         ("temperature", "temperature"),
         ("Temperature", "temperature"),
         ("include", "include"),
@@ -90,15 +89,13 @@ def meant(word: str | None, **changes: Any) -> str | None:
         ("metadata.user_id", "user"),
         ("metadata", "user"),
         ("max_completion_tokens", "max_tokens"),
-    ],
-)
-def test_what_was_sent_and_may_be_missing_is_found(word: str, field: str) -> None:
-    assert meant(word) == field
+    ]
+    wrong = [(word, field, found) for word, field in cases if (found := meant(word)) != field]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    "word",
-    [
+def test_what_the_request_cannot_go_without_or_nobody_knows_is_not() -> None:
+    cases = [
         None,
         "",
         ".",
@@ -118,10 +115,9 @@ def test_what_was_sent_and_may_be_missing_is_found(word: str, field: str) -> Non
         "unknown",
         "__class__",
         "temperature " * 100,
-    ],
-)
-def test_what_the_request_cannot_go_without_or_nobody_knows_is_not(word: str | None) -> None:
-    assert meant(word) is None
+    ]
+    wrong = [(word, found) for word in cases if (found := meant(word)) is not None]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("word", ["top_k", "presence_penalty", "seed", "top_p", "max_tokens"])
@@ -129,10 +125,14 @@ def test_what_was_not_sent_under_this_name_is_not(word: str) -> None:
     assert meant(word) is None
 
 
-@pytest.mark.parametrize("field", OPTIONAL_FIELDS)
-def test_what_was_not_asked_for_is_not_even_if_we_sent_something_of_that_name(field: str) -> None:
-    empty = structs.replace(REQUEST, **OPTIONAL_FIELDS)
-    assert dispensable(failure(field), empty, {field: "x"}, {}) is None
+def test_what_was_not_asked_for_is_not_even_if_we_sent_something_of_that_name() -> None:
+    wrong = []
+    for field in OPTIONAL_FIELDS:
+        empty = structs.replace(REQUEST, **OPTIONAL_FIELDS)
+        found = dispensable(failure(field), empty, {field: "x"}, {})
+        if found is not None:
+            wrong.append((field, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_the_limit_is_only_where_it_has_another_name_and_was_not_tried_under_it() -> None:

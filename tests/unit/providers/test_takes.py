@@ -2,9 +2,7 @@
 
 from pathlib import Path
 
-import pytest
-
-from nexus_actors.contract.request import LLMRequest, ReasoningEffort
+from nexus_actors.contract.request import LLMRequest
 from nexus_actors.providers.openai import OpenAISettings
 from nexus_actors.providers.takes import (
     EFFORTS,
@@ -16,9 +14,8 @@ from nexus_actors.providers.takes import (
 )
 
 
-@pytest.mark.parametrize(
-    ("model", "plain"),
-    [
+def test_a_model_is_known_by_its_name_whoever_serves_it() -> None:
+    cases = [
         ("gpt-6", "gpt-6"),
         ("GPT-6", "gpt-6"),
         ("openai/gpt-6", "gpt-6"),
@@ -36,15 +33,15 @@ from nexus_actors.providers.takes import (
         ("claudette-1.5", "claudette-1.5"),
         ("ft:", ""),
         ("", ""),
-    ],
-)
-def test_a_model_is_known_by_its_name_whoever_serves_it(model: str, plain: str) -> None:
-    assert plain_name(model) == plain
+    ]
+    wrong = [
+        (model, plain, found) for model, plain in cases if (found := plain_name(model)) != plain
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
-@pytest.mark.parametrize(
-    ("effort", "taken", "sent"),
-    [
+def test_the_nearest_effort_is_sent_the_lesser_of_two() -> None:
+    cases = [
         ("high", EFFORTS, "high"),
         ("xhigh", ("low", "medium", "high"), "high"),
         ("max", ("low", "medium", "high"), "high"),
@@ -54,30 +51,34 @@ def test_a_model_is_known_by_its_name_whoever_serves_it(model: str, plain: str) 
         ("medium", ("low", "high"), "low"),
         ("xhigh", ("high", "max"), "high"),
         ("none", ("high",), "high"),
-    ],
-)
-def test_the_nearest_effort_is_sent_the_lesser_of_two(
-    effort: ReasoningEffort, taken: tuple[ReasoningEffort, ...], sent: str
-) -> None:
-    assert nearest(effort, taken) == sent
+    ]
+    wrong = [
+        (effort, taken, sent, found)
+        for effort, taken, sent in cases
+        if (found := nearest(effort, taken)) != sent
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_model_that_nobody_knows_takes_everything() -> None:
     assert model_takes("openai_compatible", "future-model-9") == Takes()
 
 
-@pytest.mark.parametrize("server", ["vllm", "openai_compatible", "ollama", "openrouter"])
-@pytest.mark.parametrize(
-    "model",
-    [
+def test_not_all_that_has_the_name_in_its_own_is_claude() -> None:
+    cases = [
         "claude-distill",
         "claude-distill-3-5",
         "x/qwen3-14b-claude-sonnet-4.5-distill",
         "claudette-opus-4",
-    ],
-)
-def test_not_all_that_has_the_name_in_its_own_is_claude(server: str, model: str) -> None:
-    assert model_takes(server, model) == model_takes(server, "future-model-9")
+    ]
+    wrong = []
+    for server in ["vllm", "openai_compatible", "ollama", "openrouter"]:
+        for model in cases:
+            found = model_takes(server, model)
+            expected = model_takes(server, "future-model-9")
+            if found != expected:
+                wrong.append((server, model, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_claude_of_a_family_to_come_is_taken_for_the_newest() -> None:
@@ -126,9 +127,8 @@ def test_the_docs_say_what_each_field_means() -> None:
     assert [name for name in Takes.model_fields if f"`{name}`" not in table] == []
 
 
-@pytest.mark.parametrize(
-    ("server", "model", "most"),
-    [
+def test_how_many_stop_sequences_are_taken() -> None:
+    cases = [
         ("openai/chat", "gpt-4o", 4),
         ("azure", "my-deployment", 4),
         ("openai_compatible", "openai/gpt-4o", 4),
@@ -139,7 +139,10 @@ def test_the_docs_say_what_each_field_means() -> None:
         ("xai", "grok-4-fast-non-reasoning", 4),
         ("groq", "llama-3.3-70b", 4),
         ("deepseek", "deepseek-chat", 16),
-    ],
-)
-def test_how_many_stop_sequences_are_taken(server: str, model: str, most: int | None) -> None:
-    assert model_takes(server, model).most_stops == most
+    ]
+    wrong = [
+        (server, model, most, found)
+        for server, model, most in cases
+        if (found := model_takes(server, model).most_stops) != most
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))

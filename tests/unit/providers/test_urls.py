@@ -34,55 +34,60 @@ def test_public_ones_pass(url: str) -> None:
     assert refusal(picture(url), ("*",)) is None
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://img.example.com/cat.png",
-        "ftp://img.example.com/",
-        "file:///etc/passwd",
-        "https://",
-        "//img.example.com/x",
-        "https://user:canary@img.example.com/",
-        "https://img.example.com:99999/",
-        "https://[::1/",
-        "https://127.0.0.1/",
-        "https://127.1/",
-        "https://2130706433/",
-        "https://0x7f000001/",
-        "https://0177.0.0.1/",
-        "https://10.0.0.1/",
-        "https://192.168.1.1/",
-        "https://172.16.0.1/",
-        "https://169.254.169.254/latest/meta-data",
-        "https://100.64.0.1/",
-        "https://0.0.0.0/",
-        "https://224.0.0.1/",
-        "https://[::1]/",
-        "https://[::ffff:10.0.0.1]/",
-        "https://[64:ff9b::a00:1]/",
-        "https://[2002:a00:1::]/",
-        "https://[fe80::1]/",
-        "https://[fc00::1]/",
-        "https://localhost/",
-        "https://LOCALHOST./",
-        "https://a.localhost/",
-        "https://printer.local/",
-        "https://metadata.google.internal/",
-        "https://intranet/",
-        "https://169.254.169.254\\.example.com/",
-        "https://169%2e254%2e169%2e254/",
-        "https://169.254.169.254%20.example.com/",
-        "https://img.example.com\t.evil.net/",
-        "https://[::10.0.0.1]/",
-        "https://[::ffff:0:10.0.0.1]/",
-    ],
-)
-def test_others_do_not_and_the_url_is_not_told(url: str) -> None:
-    why = refusal(picture(url), ("*",))
-    assert why is not None
-    assert why.startswith("messages[0].content[0].image_url.url: ")
-    assert "canary" not in why
-    assert "meta-data" not in why
+NOT_FETCHED = [
+    "http://img.example.com/cat.png",
+    "ftp://img.example.com/",
+    "file:///etc/passwd",
+    "https://",
+    "//img.example.com/x",
+    "https://user:canary@img.example.com/",
+    "https://img.example.com:99999/",
+    "https://[::1/",
+    "https://127.0.0.1/",
+    "https://127.1/",
+    "https://2130706433/",
+    "https://0x7f000001/",
+    "https://0177.0.0.1/",
+    "https://10.0.0.1/",
+    "https://192.168.1.1/",
+    "https://172.16.0.1/",
+    "https://169.254.169.254/latest/meta-data",
+    "https://100.64.0.1/",
+    "https://0.0.0.0/",
+    "https://224.0.0.1/",
+    "https://[::1]/",
+    "https://[::ffff:10.0.0.1]/",
+    "https://[64:ff9b::a00:1]/",
+    "https://[2002:a00:1::]/",
+    "https://[fe80::1]/",
+    "https://[fc00::1]/",
+    "https://localhost/",
+    "https://LOCALHOST./",
+    "https://a.localhost/",
+    "https://printer.local/",
+    "https://metadata.google.internal/",
+    "https://intranet/",
+    "https://169.254.169.254\\.example.com/",
+    "https://169%2e254%2e169%2e254/",
+    "https://169.254.169.254%20.example.com/",
+    "https://img.example.com\t.evil.net/",
+    "https://[::10.0.0.1]/",
+    "https://[::ffff:0:10.0.0.1]/",
+]
+
+
+def test_others_do_not_and_the_url_is_not_told() -> None:
+    wrong = []
+    for url in NOT_FETCHED:
+        why = refusal(picture(url), ("*",))
+        if not (
+            why is not None
+            and why.startswith("messages[0].content[0].image_url.url: ")
+            and "canary" not in why
+            and "meta-data" not in why
+        ):
+            wrong.append((url, why))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_only_hosts_that_the_config_allows() -> None:
@@ -130,9 +135,8 @@ def test_every_place_is_looked_at() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
+def test_also_those_of_parts_that_are_not_known_here() -> None:
+    cases = [
         {"type": "video_url", "video_url": {"url": "http://10.0.0.1/"}},
         {"type": "audio_url", "audio_url": {"url": "http://10.0.0.1/"}},
         {"type": "input_image", "image_url": {"url": "http://10.0.0.1/"}},
@@ -141,10 +145,12 @@ def test_every_place_is_looked_at() -> None:
         {"type": "text", "text": "x", "image_url": {"url": "http://10.0.0.1/"}},
         {"type": "image", "source": {"type": "url", "url": "http://10.0.0.1/"}},
         {"type": "video_url", "video_url": {"url": ["http://10.0.0.1/"]}},
-    ],
-)
-def test_also_those_of_parts_that_are_not_known_here(part: dict[str, Any]) -> None:
-    assert refusal(asked(messages=({"role": "user", "content": [part]},)), ("*",)) is not None
+    ]
+    wrong = []
+    for part in cases:
+        if refusal(asked(messages=({"role": "user", "content": [part]},)), ("*",)) is None:
+            wrong.append(part)
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(
@@ -193,37 +199,40 @@ def said(part: dict[str, Any]) -> LLMRequest:
     return asked(messages=({"role": "user", "content": [part]},))
 
 
-@pytest.mark.parametrize(
-    "part",
-    [
-        {"type": "file", "file": {"file_data": INSIDE}},
-        {"type": "input_file", "file_data": INSIDE},
-        {"type": "input_file", "file_data": f" \n{INSIDE}"},
-        {"type": "input_file", "file_data": "HTTP://169.254.169.254/"},
-        {"type": "input_file", "file_data": "ht\ntp://169.254.169.254/"},
-        {"type": "input_file", "file_data": "http:169.254.169.254/"},
-        {"type": "input_file", "file_data": "http:\\\\169.254.169.254/"},
-        {"type": "input_file", "file_data": "gopher://169.254.169.254/"},
-        {"type": "file", "file": {"file_id": INSIDE}},
-        {"type": "input_audio", "input_audio": INSIDE},
-        {"type": "input_audio", "input_audio": {"data": INSIDE, "format": "wav"}},
-        {"type": "video", "video": INSIDE},
-        {"type": "video", "video": [INSIDE]},
-        {"type": "image", "image": INSIDE},
-        {"type": "image", "source": {"type": "base64", "data": INSIDE}},
-        {"type": "document", "source": INSIDE},
-        {"type": "image_url", "image_url": {"URL": "//169.254.169.254/"}},
-        {"type": "image_url", "imageURL": "//169.254.169.254/"},
-        {"type": "x", "results": [{"image_url": INSIDE}]},
-        {"type": "x", "action": {"url": INSIDE}},
-        {"type": "x", "annotations": [INSIDE]},
-        {"type": "x", "text": {"image": INSIDE}},
-    ],
-)
-def test_a_text_that_begins_as_a_url_is_one(part: dict[str, Any]) -> None:
-    assert refusal(said(part), ("*",)) is not None
-    item = {"type": "message", "role": "user", "content": [part]}
-    assert refusal(asked(input=(item,)), ("*",)) is not None
+BEGIN_AS_URLS = [
+    {"type": "file", "file": {"file_data": INSIDE}},
+    {"type": "input_file", "file_data": INSIDE},
+    {"type": "input_file", "file_data": f" \n{INSIDE}"},
+    {"type": "input_file", "file_data": "HTTP://169.254.169.254/"},
+    {"type": "input_file", "file_data": "ht\ntp://169.254.169.254/"},
+    {"type": "input_file", "file_data": "http:169.254.169.254/"},
+    {"type": "input_file", "file_data": "http:\\\\169.254.169.254/"},
+    {"type": "input_file", "file_data": "gopher://169.254.169.254/"},
+    {"type": "file", "file": {"file_id": INSIDE}},
+    {"type": "input_audio", "input_audio": INSIDE},
+    {"type": "input_audio", "input_audio": {"data": INSIDE, "format": "wav"}},
+    {"type": "video", "video": INSIDE},
+    {"type": "video", "video": [INSIDE]},
+    {"type": "image", "image": INSIDE},
+    {"type": "image", "source": {"type": "base64", "data": INSIDE}},
+    {"type": "document", "source": INSIDE},
+    {"type": "image_url", "image_url": {"URL": "//169.254.169.254/"}},
+    {"type": "image_url", "imageURL": "//169.254.169.254/"},
+    {"type": "x", "results": [{"image_url": INSIDE}]},
+    {"type": "x", "action": {"url": INSIDE}},
+    {"type": "x", "annotations": [INSIDE]},
+    {"type": "x", "text": {"image": INSIDE}},
+]
+
+
+def test_a_text_that_begins_as_a_url_is_one() -> None:
+    wrong = []
+    for part in BEGIN_AS_URLS:
+        item = {"type": "message", "role": "user", "content": [part]}
+        found = (refusal(said(part), ("*",)), refusal(asked(input=(item,)), ("*",)))
+        if None in found:
+            wrong.append((part, found))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nexus_actors.settings import Settings, SettingsErrors, parse_settings
+from nexus_actors.settings import Settings, parse_settings
 from nexus_actors.settings.listen import Listen, Tcp, Unix, parse_listen
 
 
@@ -26,33 +26,35 @@ def test_what_it_means(text: str, where: Listen | None) -> None:
     assert settings.admin.listen == text
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "9464",
-        ":9464",
-        "127.0.0.1",
-        "127.0.0.1:",
-        "127.0.0.1:http",
-        "127.0.0.1:65536",
-        "127.0.0.1:-1",
-        "127.0.0.1:٣",
-        "::1:9464",
-        "[127.0.0.1]:9464",
-        "[::1]",
-        "http://127.0.0.1:9464",
-        "a b:1",
-        "-a:1",
-        "unix:",
-        "unix:here/",
-        "unix:a\0b",
-        " ",
-        f"{'a' * 254}:1",
-    ],
-)
-def test_what_is_nowhere_is_one_mistake_that_says_what_was_expected(text: str) -> None:
-    errors = parse_settings({"admin": {"listen": text}}, {})
-    assert isinstance(errors, SettingsErrors)
-    (mistake,) = errors.mistakes
-    assert mistake.path == "admin.listen"
-    assert '"127.0.0.1:9464"' in mistake.expected
+EXAMPLE = '"127.0.0.1:9464"'
+NOWHERE = [
+    "9464",
+    ":9464",
+    "127.0.0.1",
+    "127.0.0.1:",
+    "127.0.0.1:http",
+    "127.0.0.1:65536",
+    "127.0.0.1:-1",
+    "127.0.0.1:٣",
+    "::1:9464",
+    "[127.0.0.1]:9464",
+    "[::1]",
+    "http://127.0.0.1:9464",
+    "a b:1",
+    "-a:1",
+    "unix:",
+    "unix:here/",
+    "unix:a\0b",
+    " ",
+    f"{'a' * 254}:1",
+]
+
+
+def test_what_is_nowhere_is_one_mistake_that_says_what_was_expected() -> None:
+    wrong = []
+    for text in NOWHERE:
+        errors = parse_settings({"admin": {"listen": text}}, {})
+        found = getattr(errors, "mistakes", ())
+        if [it.path for it in found] != ["admin.listen"] or EXAMPLE not in found[0].expected:
+            wrong.append((text, found))
+    assert not wrong, "\n".join(map(repr, wrong))

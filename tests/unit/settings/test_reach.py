@@ -114,14 +114,15 @@ def test_a_route_whose_every_provider_is_left_out_is_a_mistake() -> None:
     assert "GROQ_API_KEY is not set" in mistake.found
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Big", "a b", "auto", "-x", "x.y", "x/y", "x" * 64, ""],
-    ids=lambda name: repr(name[:9]),
-)
-def test_a_providers_name_is_one_that_actors_and_routes_can_bear(name: str) -> None:
-    mistakes = bad({"providers": {name: {"kind": "echo"}}}, {"GROQ_API_KEY": "k"}).mistakes
-    assert [mistake.path for mistake in mistakes] == [f"providers.{name}"]
+def test_a_providers_name_is_one_that_actors_and_routes_can_bear() -> None:
+    wrong = []
+    for name in ["Big", "a b", "auto", "-x", "x.y", "x/y", "x" * 64, ""]:
+        mistakes = bad({"providers": {name: {"kind": "echo"}}}, {"GROQ_API_KEY": "k"}).mistakes
+        found = [mistake.path for mistake in mistakes]
+        expected = [f"providers.{name}"]
+        if found != expected:
+            wrong.append((name, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("model", ["nope", "/m", "e/", "e/ ", 7, ""])

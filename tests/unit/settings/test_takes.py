@@ -61,9 +61,8 @@ def test_every_mistake_is_reported_at_once_with_its_place(kind: str) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("takes", "path", "found", "expected"),
-    [
+def test_a_mistake_says_what_was_expected() -> None:
+    cases = [
         ({"samplers": "some"}, "takes.samplers", '"some"', "one of both, one, idle, none"),
         ({"samplers": True}, "takes.samplers", "true", "one of both, one, idle, none"),
         ({"efforts": ["lots"]}, "takes.efforts[0]", '"lots"', f"one of {', '.join(EFFORTS)}"),
@@ -79,13 +78,14 @@ def test_every_mistake_is_reported_at_once_with_its_place(kind: str) -> None:
         ),
         ({"thinking_budget": [1]}, "takes.thinking_budget[1]", "nothing", "a whole number"),
         (7, "takes", "7", "a table"),
-    ],
-)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_mistake_says_what_was_expected(
-    takes: Any, path: str, found: str, expected: str, kind: str
-) -> None:
-    assert mistakes(takes, kind) == [(path, found, expected)]
+    ]
+    wrong = [
+        (takes, path, found, expected, kind, got)
+        for takes, path, found, expected in cases
+        for kind in KINDS
+        if (got := mistakes(takes, kind)) != [(path, found, expected)]
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_budget_has_its_least_first() -> None:

@@ -72,15 +72,22 @@ RIGHT = (
 )
 
 
-@pytest.mark.parametrize("text", WRONG)
-def test_it_is_refused_and_no_echo_answers(text: str) -> None:
-    errors = parse_settings({}, {"OPENAI_API_KEY": text})
-    assert isinstance(errors, SettingsErrors)
-    (mistake,) = errors.mistakes
-    assert (mistake.path, mistake.source) == ("OPENAI_API_KEY", "environment")
-    assert mistake.found.startswith("a value that ")
-    assert WRONG[text] in mistake.found
-    assert len(text.strip()) < 4 or text.strip() not in str(errors).replace("OPENAI_API_KEY: ", "")
+def test_it_is_refused_and_no_echo_answers() -> None:
+    wrong = []
+    for text, why in WRONG.items():
+        errors = parse_settings({}, {"OPENAI_API_KEY": text})
+        assert isinstance(errors, SettingsErrors), text
+        [mistake, *more] = errors.mistakes
+        shown = str(errors).replace("OPENAI_API_KEY: ", "")
+        if (
+            more
+            or (mistake.path, mistake.source) != ("OPENAI_API_KEY", "environment")
+            or not mistake.found.startswith("a value that ")
+            or why not in mistake.found
+            or (len(text.strip()) >= 4 and text.strip() in shown)
+        ):
+            wrong.append((text, why, errors))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("config", [{"providers": {"openai": {"pool_size": 2}}}, {}])
@@ -102,19 +109,22 @@ def test_what_may_be_a_key_is_taken_for_one(text: str) -> None:
     assert "openai" in settings.providers
 
 
-@pytest.mark.parametrize("setting", ["api_key", "api_key_env", "api_key_file"])
-@pytest.mark.parametrize("text", PASTED)
-def test_a_key_in_the_file_is_reported_by_what_is_wrong_with_its_form(
-    setting: str, text: str, tmp_path: Path
-) -> None:
+def test_a_key_in_the_file_is_reported_by_what_is_wrong_with_its_form(tmp_path: Path) -> None:
     file = tmp_path / "nexus.toml"
-    file.write_text(f"[providers.openai]\n{setting} = '{text}'\n")
-    (line,) = str(load_settings(file, {})).splitlines()
-    assert line.startswith(f"{file}:2: providers.openai.{setting}: ")
-    assert PASTED[text] in line
-    assert "did you mean" not in line
-    for part in ("Abc123", "schl", "quoted", "8F3", "C998"):
-        assert part not in line
+    told = ("did you mean", "Abc123", "schl", "quoted", "8F3", "C998")
+    wrong = []
+    for setting in ("api_key", "api_key_env", "api_key_file"):
+        for text, why in PASTED.items():
+            file.write_text(f"[providers.openai]\n{setting} = '{text}'\n")
+            [line, *more] = str(load_settings(file, {})).splitlines()
+            if (
+                more
+                or not line.startswith(f"{file}:2: providers.openai.{setting}: ")
+                or why not in line
+                or any(words in line for words in told)
+            ):
+                wrong.append((setting, text, why, line, more))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize(

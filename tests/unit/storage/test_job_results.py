@@ -37,9 +37,8 @@ def row(**fields: Any) -> JobResult:
     return job_result(result, Lease(7, 1))
 
 
-@pytest.mark.parametrize(
-    ("cost", "expected"),
-    [
+def test_cents_are_rounded_half_up_and_fit_their_column() -> None:
+    cases = [
         (None, 0),
         (0.0, 0),
         (0.004999, 0),
@@ -55,10 +54,11 @@ def row(**fields: Any) -> JobResult:
         (1e30, INT4_MAX),
         (1e308, INT4_MAX),
         (5e-324, 0),
-    ],
-)
-def test_cents_are_rounded_half_up_and_fit_their_column(cost: float | None, expected: int) -> None:
-    assert cents(cost) == expected
+    ]
+    wrong = [
+        (cost, expected, found) for cost, expected in cases if (found := cents(cost)) != expected
+    ]
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 def test_a_result_of_the_contract_becomes_the_contracts_row() -> None:

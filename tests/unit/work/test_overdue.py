@@ -36,58 +36,63 @@ def attempt(outcome: str) -> Attempt:
     )
 
 
-@pytest.mark.parametrize(
-    ("job", "told"),
-    [
-        (late(place=Assigned("p")), " while waiting for a free worker of p"),
-        (
-            late(waited_for="provider_full", waited_detail="p"),
-            " while waiting for a free worker of p",
-        ),
-        (late(waited_for="paused", waited_detail=PAUSE), " while waiting for the end of a pause"),
-        (
-            late(waited_for="circuit_open", waited_detail="p/m: cannot connect to 10.0.0.1:1"),
-            " while waiting for a circuit to close",
-        ),
-        (
-            late(waited_for="no_key", waited_detail="every key is suspended, for 7 s more"),
-            " while waiting for a usable key",
-        ),
-        (
-            late(waited_for="budget", waited_detail="budget day: $1 is spent"),
-            " while waiting for a budget (budget day: $1 is spent)",
-        ),
-        (
-            late(place=Assigned("p"), waited_for="paused", waited_detail=PAUSE),
-            " while waiting for a free worker of p, and before that for the end of a pause",
-        ),
-        (
-            late(place=Assigned("p"), waited_for="provider_full", waited_detail="p"),
-            " while waiting for a free worker of p",
-        ),
-        (late(wait=Wait("rate_limit", "p/m")), " while waiting for the rate limit of p/m"),
-        (
-            late(waited_for="of_a_later_release", waited_detail="SECRET"),
-            " while waiting for of_a_later_release",
-        ),
-        (late(), " in the queue, before a service took it"),
-        (late(leased_before=7.0), " in the queue, before a service took it again"),
-        (late(leased_at=39.0), " before a call was made"),
-        (late(leased_at=39.0, leased_before=7.0), " before a call was made"),
-        (late(prior_attempts=1), ", after 1 attempt"),
-        (late(**THRICE), ", after 3 attempts (the last: provider_error)"),
-        (
-            late(**THRICE, waited_for="provider_full", waited_detail="p"),
-            " while waiting for a free worker of p, after 3 attempts (the last: provider_error)",
-        ),
-        (
-            late(place=Assigned("p"), attempts=[attempt("timeout")]),
-            " while waiting for a free worker of p, after 1 attempt (the last: timeout)",
-        ),
-    ],
-)
-def test_a_timeout_names_what_was_waited_for_and_the_calls_made(job: Job, told: str) -> None:
-    assert timed_out(job) == f"timed out after 30 s{told}"
+WAITED_FOR = [
+    (late(place=Assigned("p")), " while waiting for a free worker of p"),
+    (
+        late(waited_for="provider_full", waited_detail="p"),
+        " while waiting for a free worker of p",
+    ),
+    (late(waited_for="paused", waited_detail=PAUSE), " while waiting for the end of a pause"),
+    (
+        late(waited_for="circuit_open", waited_detail="p/m: cannot connect to 10.0.0.1:1"),
+        " while waiting for a circuit to close",
+    ),
+    (
+        late(waited_for="no_key", waited_detail="every key is suspended, for 7 s more"),
+        " while waiting for a usable key",
+    ),
+    (
+        late(waited_for="budget", waited_detail="budget day: $1 is spent"),
+        " while waiting for a budget (budget day: $1 is spent)",
+    ),
+    (
+        late(place=Assigned("p"), waited_for="paused", waited_detail=PAUSE),
+        " while waiting for a free worker of p, and before that for the end of a pause",
+    ),
+    (
+        late(place=Assigned("p"), waited_for="provider_full", waited_detail="p"),
+        " while waiting for a free worker of p",
+    ),
+    (late(wait=Wait("rate_limit", "p/m")), " while waiting for the rate limit of p/m"),
+    (
+        late(waited_for="of_a_later_release", waited_detail="SECRET"),
+        " while waiting for of_a_later_release",
+    ),
+    (late(), " in the queue, before a service took it"),
+    (late(leased_before=7.0), " in the queue, before a service took it again"),
+    (late(leased_at=39.0), " before a call was made"),
+    (late(leased_at=39.0, leased_before=7.0), " before a call was made"),
+    (late(prior_attempts=1), ", after 1 attempt"),
+    (late(**THRICE), ", after 3 attempts (the last: provider_error)"),
+    (
+        late(**THRICE, waited_for="provider_full", waited_detail="p"),
+        " while waiting for a free worker of p, after 3 attempts (the last: provider_error)",
+    ),
+    (
+        late(place=Assigned("p"), attempts=[attempt("timeout")]),
+        " while waiting for a free worker of p, after 1 attempt (the last: timeout)",
+    ),
+]
+
+
+def test_a_timeout_names_what_was_waited_for_and_the_calls_made() -> None:
+    wrong = []
+    for job, told in WAITED_FOR:
+        found = timed_out(job)
+        expected = f"timed out after 30 s{told}"
+        if found != expected:
+            wrong.append((job, told, found, expected))
+    assert not wrong, "\n".join(map(repr, wrong))
 
 
 @pytest.mark.parametrize("now", [None, PAUSED])
