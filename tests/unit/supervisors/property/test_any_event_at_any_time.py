@@ -397,4 +397,4 @@ class AnyEventAtAnyTime(RuleBasedStateMachine):
 
 
 TestAnyEventAtAnyTime = AnyEventAtAnyTime.TestCase
-TestAnyEventAtAnyTime.settings = runs(modest=150, share=0.6, steps=60)
+TestAnyEventAtAnyTime.settings = runs(modest=75, share=0.6, steps=60)

@@ -270,4 +270,4 @@ class OneEventAtATime(RuleBasedStateMachine):
 
 
 TestOneEventAtATime = OneEventAtATime.TestCase
-TestOneEventAtATime.settings = runs(modest=100, share=0.4, steps=25)
+TestOneEventAtATime.settings = runs(modest=50, share=0.4, steps=25)
