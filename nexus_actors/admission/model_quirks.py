@@ -53,10 +53,10 @@ class ModelQuirks(GenServer):
         self._quirks.on_learnt = self._wake.set
         with trio.move_on_after(FIRST_READ), suppress(StorageError):
             await self._read()
-        self._changed = True  # it may change before LISTEN; and a failed read is retried
         self.spawn_link(self._keep)
 
     async def _keep(self) -> None:
+        # It may change before LISTEN: `subscribe` calls this once after that, or after a connect.
         with self._hints.subscribe(QUIRKS_CHANNEL, self._notified):
             while True:
                 try:
@@ -77,7 +77,11 @@ class ModelQuirks(GenServer):
 
     async def _read(self) -> None:
         self._changed = False  # a change during the read causes another read
-        stored = await self._store.read()
+        try:
+            stored = await self._store.read()
+        except BaseException:
+            self._changed = True
+            raise
         self._quirks.replace(stored, trio.current_time())
 
     async def _write(self) -> None:

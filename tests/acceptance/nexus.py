@@ -15,10 +15,9 @@ from typing import IO, Any, TypeVar
 
 import psutil
 import pytest
-import trio
 
 from nexus_actors.cli import report
-from nexus_actors.operations import control, control_client
+from nexus_actors.operations import control_client
 from tests.sql import Client
 from tests.zygote import Child, Zygote
 
@@ -74,7 +73,7 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         """As `nexus status --json` prints it, without the cost of a process."""
-        answer = trio.run(control.ask, self._nexus.data_dir, "status")
+        answer = control_client.ask(self._nexus.data_dir, "status")
         assert isinstance(answer, dict)
         return answer
 

@@ -1,12 +1,12 @@
 """Three processes of one account: together they use what it may be used for, and no more."""
 
 import json
+from pathlib import Path
 
 import pytest
-import trio
 
 from nexus_actors.admission.buckets import BURST_SECONDS
-from nexus_actors.operations import control, control_client
+from nexus_actors.operations import control_client
 from tests.acceptance.nexus import Nexus, query, value, wait_for
 
 CONFIG = """
@@ -63,8 +63,8 @@ def test_three_processes_together_use_a_limit_to_the_full_and_not_beyond(
     assert used[what] == pytest.approx(allowed, rel=0.05)
 
 
-def answers(folder: object) -> bool:
+def answers(folder: Path) -> bool:
     try:
-        return bool(trio.run(control.ask, folder, "status"))
+        return bool(control_client.ask(folder, "status"))
     except control_client.ControlError:
         return False

@@ -44,10 +44,13 @@ def test_a_service_from_start_to_stop(nexus: Nexus) -> None:
     assert waited.returncode == 5
 
     failed = nexus.run("ask", "x", "--model", "nowhere/none", "--json")
-    assert one_line(failed, 1).startswith("nexus: model_unavailable")
-    assert json.loads(failed.stdout)["error"]["type"] == "model_unavailable"
-    assert f"nexus explain {json.loads(failed.stdout)['request_id']}\n" in failed.stderr
-    assert nexus.run("result", json.loads(failed.stdout)["request_id"]).returncode == 1
+    assert failed.returncode == 1
+    told = json.loads(failed.stdout)
+    assert told["error"]["type"] == "model_unavailable"
+    why, where = failed.stderr.splitlines()
+    assert why.startswith("nexus: model_unavailable: ")
+    assert where == f"nexus: what became of it: nexus explain {told['request_id']}"
+    assert nexus.run("result", told["request_id"]).returncode == 1
     assert f"(pid {service.pid})" in one_line(nexus.run("start"), 1)
 
     stopped = nexus.run("stop")

@@ -185,16 +185,3 @@ def test_a_model_that_cannot_honour_a_request_is_passed_over_and_said_to_be(
     (row,) = json.loads(inside.run("route", "-", "--json", stdin=alone).stdout)["candidates"]
     assert (row["model"], row["unhonoured"]) == ("one/mute", "it takes no stop sequences")
     assert "the nearest form only" in inside.run("route", "-", stdin=alone).stdout
-
-
-def test_a_question_that_fails_says_why_and_then_where_to_look(
-    nexus: Nexus, inside: Inside, database_url: str
-) -> None:
-    nexus.configure(CONFIG, url=database_url)
-    nexus.start().wait_ready()
-    done = inside.run("ask", "word " * 400, "--model", "one/small")
-    assert (done.returncode, done.stdout) == (1, "")
-    why, where = done.stderr.splitlines()
-    assert why.startswith("nexus: context_too_long: ")
-    (failed,) = query(database_url, "SELECT request_id FROM nexus.requests")
-    assert where == f"nexus: what became of it: nexus explain {failed['request_id']}"

@@ -7,16 +7,10 @@ lets only a few pass. A pooler must not change the server session between transa
 belong to a session. The start detects this and refuses.
 """
 
-from typing import TypeAlias
-
 import asyncpg
-import asyncpg.pool
 
+from nexus_actors.storage.postgres.array_types import Connection, declare_arrays
 from nexus_actors.storage.postgres.places import location
-
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
 
 _APPLY = (
     "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
@@ -68,7 +62,8 @@ def session_settings(command_timeout: float) -> dict[str, str]:
 
 
 async def configure(connection: Connection, settings: dict[str, str]) -> None:
-    """Apply the settings to a session."""
+    """Apply the settings to a session, and tell the driver of the types that we use."""
+    declare_arrays(connection)
     await connection.fetch(_APPLY, list(settings), list(settings.values()))
 
 
