@@ -17,7 +17,7 @@ INPUTS ?= 100000
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo drill quick unit test suite test-faults test-conformance test-docs soak fuzz check dist test-dist \
+.PHONY: help setup dev demo drill quick unit test suite test-faults test-conformance test-observer test-docs soak fuzz check dist test-dist \
 	test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
 
 help: ## list the targets
@@ -39,13 +39,16 @@ test: dev ## run the linters, the type checkers, and the unit, integration and a
 suite: .venv/compiled.stamp
 	@$(PYTEST)
 
-test-faults: .venv/compiled.stamp ## kill services, actors and PostgreSQL at every step, and count what was kept
+test-faults: .venv/compiled.stamp ## kill or freeze services, actors and PostgreSQL at every step, and count what was kept
 	@$(PYTEST) tests/faults
 
 test-conformance: .venv/compiled.stamp ## hold every kind of request to the vendors' rules, their own clients and price lists
 	@$(PYTEST) tests/conformance
 
-test-docs: .venv/compiled.stamp ## run every command and snippet of the documentation
+test-observer: .venv/compiled.stamp ## draw every tab of the terminal observer, and press its keys
+	@$(PYTEST) tests/observer
+
+test-docs: .venv/compiled.stamp ## run every command and snippet of the documentation, and the demo
 	@$(PYTEST) tests/docs
 
 quick: dev ## run the checks and the unit tests: one to three minutes on two idle cores

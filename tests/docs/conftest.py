@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.acceptance.conftest import nexus
 from tests.docs.sandbox import Sandbox, open_sandbox
 from tests.postgres import TEMPLATE, new_database
 from tests.zygote import Zygote
+
+__all__ = ["nexus"]
 
 
 @pytest.fixture(scope="package")

@@ -124,6 +124,7 @@ STAGES = (
     "test",
     "test-faults",
     "test-conformance",
+    "test-observer",
     "docs",
     "test-docs",
     "test-container",

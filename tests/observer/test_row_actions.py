@@ -4,10 +4,10 @@ import asyncio
 
 from textual.pilot import Pilot
 
-from tests.unit.observer.fake import (
+from tests.observer.fake import (
     FakeSource,
 )
-from tests.unit.observer.screens import until, watch
+from tests.observer.screens import until, watch
 
 
 def test_an_action_asks_once_shows_its_forms_and_is_done_by_yes_alone() -> None:

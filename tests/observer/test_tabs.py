@@ -10,7 +10,7 @@ from textual.worker import WorkerFailed
 from nexus_actors.observer import actor_screen
 from nexus_actors.observer import app as app_module
 from nexus_actors.observer.snapshots import LogLine, TreeSnapshot
-from tests.unit.observer.fake import (
+from tests.observer.fake import (
     TREE,
     FakeSource,
     actor,
@@ -20,7 +20,7 @@ from tests.unit.observer.fake import (
     request,
     waits,
 )
-from tests.unit.observer.screens import text, until, watch
+from tests.observer.screens import text, until, watch
 
 HOSTILE = "<b>\x1b[31m[red]\u202e\x07\n" + "x" * 100_000
 

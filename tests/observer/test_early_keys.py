@@ -8,8 +8,8 @@ from textual.widgets import TabbedContent
 from nexus_actors.observer.app import Observer
 from nexus_actors.observer.command import runner
 from nexus_actors.observer.snapshots import Overview
-from tests.unit.observer.fake import FakeSource
-from tests.unit.observer.screens import until
+from tests.observer.fake import FakeSource
+from tests.observer.screens import until
 
 
 def test_keys_work_while_no_service_answers() -> None:

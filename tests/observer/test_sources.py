@@ -18,7 +18,7 @@ from nexus_actors.operations.control_client import ControlError
 from nexus_actors.storage.errors import StorageError, StorageRefused, StorageUnavailable
 from nexus_actors.storage.postgres.node_store import NodeStatus, list_nodes
 from nexus_actors.storage.postgres.sql import Queues
-from tests.unit.observer.fake import NOW, TREE
+from tests.observer.fake import NOW, TREE
 from tests.unit.parts import settings
 
 
