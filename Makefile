@@ -10,6 +10,7 @@ INSTALL := $(PIP) install --no-compile --require-hashes --no-deps --only-binary 
 # Tests wait for a part of their time, so more workers run than there are cores.
 JOBS ?= 4
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+FOLDERS := $(addprefix tests/,unit integration acceptance faults conformance observer docs)
 AGAINST ?= adc0287
 INPUTS ?= 100000
 
@@ -17,11 +18,11 @@ INPUTS ?= 100000
 export PYTHONDONTWRITEBYTECODE =
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo drill quick unit test suite test-faults test-conformance test-observer test-docs soak fuzz check dist test-dist \
-	test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
+.PHONY: help setup dev demo drill quick unit test suite test-faults test-conformance test-observer test-docs \
+	soak fuzz check dist test-dist test-container test-machine test-browser pictures docs bench bench-smoke differential lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/runtime.stamp ## create .venv with what the service needs to run
 
@@ -153,7 +154,7 @@ clean: ## remove .venv, caches and built files
 # One process compiles the tests and what they import, while the checks have the other core. Else each worker would compile it all.
 # What cannot be collected fails the suite, which shows it.
 .venv/compiled.stamp: .venv/dev.stamp
-	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null
+	-@$(BIN)/python -m pytest --collect-only -qq $(FOLDERS) >/dev/null
 	@$(BIN)/python -c 'from tests.zygote import import_all; import_all()'
 	@touch $@
 

@@ -246,7 +246,9 @@ def _request(number: int, line: bytes, bounds: "Bounds", megabytes: int) -> Good
     try:
         fields = json.loads(text)
     except json.JSONDecodeError as error:  # also what the service accepts, but not jsonb
-        return f"invalid_request: not JSON from character {error.pos} on"
+        told = f"invalid_request: not JSON from character {error.pos} on"
+        unfinished = not text[error.pos :].strip()
+        return f"{told}: a line holds one whole request" if unfinished else told
     except (ValueError, RecursionError):
         fields = None
     if (path := unstorable_at(text, fields)) is not None:

@@ -243,6 +243,8 @@ def _unknown_model(model: str) -> str:
     """The client takes a complexity or a model in one argument, so either may be misspelt."""
     if normalize_task_type(model) in TASK_COMPLEXITY:
         return f'"{short(model)}" is a task type: give it as task_type, or name a model'
+    if "/" in model:
+        return f'"{short(model)}" is no model that can be reached (nexus models)'
     return (
         f'"{short(model)}" is no complexity ({", ".join(COMPLEXITIES)})'
         " and no model that can be reached (nexus models)"

@@ -155,6 +155,8 @@ def _check_served(reach: Reach, built_in: bool, environ: Mapping[str, str], note
             notes.add("routes", found, expected, close)
         else:
             expected = "at least one model that can be reached"
+            if not reach.providers:
+                expected += "; echo stands in only for the built-in providers and routes"
             notes.add(paths[0], found + also(paths[1:]), expected, close)
 
 

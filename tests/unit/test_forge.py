@@ -82,12 +82,16 @@ def test_every_folder_of_tests_is_run_by_a_stage_of_the_gate() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]
     usual = {Path(it).name for it in settings["ini_options"]["testpaths"]}
     makefile = (ROOT / "Makefile").read_text()
+    (listed,) = re.findall(r"FOLDERS := \$\(addprefix tests/,(.*)\)", makefile)
+    compiled = {*listed.split()}
     assert usual < folders
     assert "test" in STAGES
     for folder in folders - usual:
         assert f"test-{folder}" in STAGES
         recipe = makefile.partition(f"\ntest-{folder}:")[2].partition("\n\n")[0]
         assert re.search(rf"(pytest|PYTEST\)) tests/{folder}\b", recipe)
+        assert ("PYTEST" in recipe) == (folder in compiled)
+    assert usual < compiled
 
 
 class Machine:

@@ -5,14 +5,7 @@ connection anew, when a statement first needs it: a recursive query whose planni
 ms. These are PostgreSQL's own types, whose numbers are the same on every server.
 """
 
-from typing import Final, TypeAlias
-
-import asyncpg
-import asyncpg.pool
-
-Connection: TypeAlias = (
-    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
-)
+from typing import Final
 
 NUMBERS: Final = {
     "int4": (1007, 23),
@@ -26,8 +19,7 @@ NUMBERS: Final = {
 }
 """By the name of a type: the number of its array type, and its own."""
 
-_TYPES: Final = [
-    # What the driver's own query returns for an array.
+TYPES: Final = [
     {
         "oid": array,
         "ns": "pg_catalog",
@@ -35,17 +27,19 @@ _TYPES: Final = [
         "kind": b"b",
         "basetype": None,
         "elemtype": element,
-        "elemdelim": ",",
+        "elemdelim": b",",
         "range_subtype": None,
         "attrtypoids": None,
         "attrnames": None,
     }
     for name, (array, element) in NUMBERS.items()
 ]
+"""What the driver's own query would return for each of these arrays."""
 
 
-def declare_arrays(connection: Connection) -> None:
-    """Spare the driver the look-up. Where a release cannot be told, it looks the types up."""
-    register = getattr(connection.get_settings(), "register_data_types", None)
+def declare_arrays(settings: object) -> None:
+    """Spare the driver the look-up. `settings`: what `get_settings` of a connection returns. A
+    release that cannot be told looks the types up."""
+    register = getattr(settings, "register_data_types", None)
     if register is not None:
-        register(_TYPES)
+        register(TYPES)

@@ -28,7 +28,6 @@ import trio
 import trio_asyncio  # type: ignore[import-untyped]
 
 from nexus_actors.storage.errors import StorageUnavailable
-from nexus_actors.storage.postgres.array_types import Connection
 from nexus_actors.storage.postgres.errors import (
     DRIVER_ERRORS,
     describe,
@@ -37,6 +36,7 @@ from nexus_actors.storage.postgres.errors import (
 )
 from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.sessions import (
+    Connection,
     configure,
     refuse_transaction_pooling,
     session_settings,

@@ -5,8 +5,8 @@ import re
 from functools import cache
 from typing import Final
 
-from nexus_actors.storage.postgres.array_types import Connection
 from nexus_actors.storage.postgres.errors import DatabaseStartError
+from nexus_actors.storage.postgres.sessions import Connection
 from nexus_actors.storage.postgres.sql import Queues, numbered_migrations, read
 
 _INDEX: Final = re.compile(

@@ -7,10 +7,17 @@ lets only a few pass. A pooler must not change the server session between transa
 belong to a session. The start detects this and refuses.
 """
 
-import asyncpg
+from typing import TypeAlias
 
-from nexus_actors.storage.postgres.array_types import Connection, declare_arrays
+import asyncpg
+import asyncpg.pool
+
+from nexus_actors.storage.postgres.array_types import declare_arrays
 from nexus_actors.storage.postgres.places import location
+
+Connection: TypeAlias = (
+    "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
+)
 
 _APPLY = (
     "SELECT set_config(name, value, false) FROM unnest($1::text[], $2::text[]) AS s (name, value)"
@@ -63,7 +70,7 @@ def session_settings(command_timeout: float) -> dict[str, str]:
 
 async def configure(connection: Connection, settings: dict[str, str]) -> None:
     """Apply the settings to a session, and tell the driver of the types that we use."""
-    declare_arrays(connection)
+    declare_arrays(connection.get_settings())
     await connection.fetch(_APPLY, list(settings), list(settings.values()))
 
 

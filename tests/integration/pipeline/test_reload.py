@@ -87,7 +87,7 @@ def config(url: str, folder: Path, server: ScriptedServer, **changed: Any) -> di
         "api_key_file": str(key),
     }
     return {
-        "service": {"data_dir": str(folder / "data"), "drain_timeout": PATIENCE},
+        "service": {"data_dir": str(folder / "data"), "drain_timeout": 2 * PATIENCE},
         "database": {"url": url},
         "queue": {"poll_interval": 0.05},
         "providers": {"http": http, "other": {"kind": "echo", "pool_size": 2, "latency": 0.01}},

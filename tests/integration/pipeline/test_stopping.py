@@ -29,7 +29,7 @@ async def test_running_calls_finish_and_what_was_not_started_is_visible_at_once(
         tmp_path,
         providers=two_workers,
         routes=ROUTE,
-        service={"drain_timeout": PATIENCE},
+        service={"drain_timeout": 2 * PATIENCE},
     ) as service:
         await service.sql.send_many(request(n) for n in range(40))
         await service.running_calls(2)
@@ -146,7 +146,7 @@ async def test_a_failure_during_the_drain_begins_no_call_of_the_next_model(
         tmp_path,
         providers=providers,
         routes=routes,
-        service={"drain_timeout": PATIENCE},
+        service={"drain_timeout": 2 * PATIENCE},
     ) as service:
         await service.sql.send(request(1))
         await service.running_calls(1)

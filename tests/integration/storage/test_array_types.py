@@ -1,12 +1,18 @@
-"""No statement of ours makes the driver look types up, which takes longer than the statement."""
+"""The driver looks no type up for our statements: it would take longer than they do."""
 
+import asyncio
+import re
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
-from nexus_actors.storage.postgres.array_types import NUMBERS
+import nexus_actors
+from nexus_actors.storage.postgres.array_types import NUMBERS, TYPES
 from tests.service import open_sql, request, running_service
+
+PACKAGE = Path(nexus_actors.__file__).parent
 
 
 @pytest.fixture
@@ -30,6 +36,27 @@ async def test_a_service_looks_no_type_up(
         await service.sql.send(*(request(n) for n in range(3)), request("odd", messages=[]))
         await service.stored(4)
     assert looked_up == []
+
+
+def test_every_array_that_a_statement_names_is_known() -> None:
+    names = {"bigint": "int8", "integer": "int4"}
+    files = [it for it in PACKAGE.rglob("*") if it.suffix in (".sql", ".py")]
+    found = {it for file in files for it in re.findall(r"::(\w+)\[\]", file.read_text("utf-8"))}
+    assert {names.get(it, it) for it in found} == {*NUMBERS, "text"}
+
+
+async def found(url: str, oids: list[int]) -> list[dict[str, Any]]:
+    """What the driver's own look-up finds, as far as we tell it."""
+    connection: Any = await asyncpg.connect(url)
+    rows, _ = await connection._introspect_types(oids, 60.0)
+    await connection.close()
+    return [{name: row[name] for name in TYPES[0]} for row in rows]
+
+
+def test_what_the_driver_is_told_is_what_it_would_find(database_url: str) -> None:
+    told = {it["oid"]: it for it in TYPES}
+    rows = asyncio.run(found(database_url, [*told]))
+    assert {it["oid"]: it for it in rows if it["oid"] in told} == told
 
 
 async def test_the_numbers_are_postgresqls(database_url: str, looked_up: list[object]) -> None:

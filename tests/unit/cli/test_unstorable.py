@@ -29,9 +29,19 @@ def test_texts_that_jsonb_refuses(odd: dict[str, Any], path: str) -> None:
     assert (good, mistakes) == ([], [(7, f"invalid_request: {path}{told}")])
 
 
+NO_JSON = "invalid_request: not JSON from character"
+
+
 def test_json_that_jsonb_refuses() -> None:
     line = json.dumps(GOOD).encode().replace(b'"x"', b'"\t"')
-    assert _check(7, [line], Bounds())[1] == [(7, "invalid_request: not JSON from character 86 on")]
+    assert _check(7, [line], Bounds())[1] == [(7, f"{NO_JSON} 86 on")]
+
+
+def test_a_line_that_ends_in_the_middle_of_a_request_is_told_what_a_line_is() -> None:
+    assert _check(1, [b"{"], Bounds())[1] == [
+        (1, f"{NO_JSON} 1 on: a line holds one whole request")
+    ]
+    assert _check(1, [b"1 2"], Bounds())[1] == [(1, f"{NO_JSON} 2 on")]
 
 
 def test_what_jsonb_takes_is_sent() -> None:

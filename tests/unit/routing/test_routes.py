@@ -122,7 +122,7 @@ def test_an_explicit_model_has_no_stand_in() -> None:
         ({"model": "unheard-of"}, '"unheard-of" is no complexity (simple, medium, complex)'),
         ({"model": "coder"}, '"coder" is a task type: give it as task_type'),
         ({"model": "gpt-next"}, "gpt-next"),
-        ({"model": "nowhere/a"}, "nowhere/a"),
+        ({"model": "nowhere/a"}, '"nowhere/a" is no model that can be reached (nexus models)'),
         ({"model": "x" * 9999}, "x…"),
     ]
     wrong = []
