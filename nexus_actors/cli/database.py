@@ -113,18 +113,23 @@ def running_database(settings: "Settings") -> str:
     """The URL of the database that the service uses. Does not start one."""
     from nexus_actors.operations.instance import running_pid
     from nexus_actors.settings.url_source import sought_url
-    from nexus_actors.storage.postgres.embedded import embedded_url
+    from nexus_actors.storage.postgres.embedded import embedded_url, server_pid
 
     if not settings.database.embedded:
         return settings.database.url.get_secret_value()
     data_dir = settings.service.data_dir
-    if running_pid(data_dir) is None:
+    if (pid := running_pid(data_dir)) is None:
         raise CommandError(
             f"no service is running with data_dir {data_dir}, so its embedded database is stopped",
             exit_codes.NOT_RUNNING,
             details=[sought_url(settings), f"start it: nexus start; {_ELSEWHERE}"],
         )
     _refuse_other_database(settings)
+    if server_pid(data_dir) is None:
+        raise CommandError(
+            f"the service (pid {pid}) is starting its embedded database; try again in a moment",
+            exit_codes.DATABASE,
+        )
     return embedded_url(data_dir)
 
 

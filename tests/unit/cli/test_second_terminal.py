@@ -43,6 +43,21 @@ def service_elsewhere(folder: Path) -> Iterator[list[str]]:
             server.accept()
 
 
+@pytest.mark.parametrize("command", [("ask", "?"), ("explain", "x"), ("audit",)])
+def test_a_service_that_has_no_database_yet_is_said_to_be_starting(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "nexus.toml"
+    config.write_text(f"[service]\ndata_dir = {json.dumps(str(tmp_path))}")
+    with claim_instance(tmp_path):
+        assert report.run([*command, "--config", str(config)]) == exit_codes.DATABASE
+    (why,) = capsys.readouterr().err.splitlines()
+    assert why == (
+        f"nexus: the service (pid {os.getpid()}) is starting its embedded database;"
+        " try again in a moment"
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [
