@@ -64,7 +64,6 @@ class ModelQuirks(GenServer):
                     if self._changed:
                         await self._read()
                 except StorageError as error:
-                    self._changed = True
                     await self._patience.failed(error)
                     continue
                 self._patience.worked()
@@ -79,7 +78,7 @@ class ModelQuirks(GenServer):
         self._changed = False  # a change during the read causes another read
         try:
             stored = await self._store.read()
-        except BaseException:
+        except BaseException:  # also when cut off after FIRST_READ: `_keep` reads again
             self._changed = True
             raise
         self._quirks.replace(stored, trio.current_time())

@@ -112,25 +112,39 @@ async def streamed(
 ) -> tuple[list[str], Outcome]:
     """`clock`: one that stands still, and goes on by `SHORT` when nothing more comes."""
     told: list[str] = []
-    async with (
-        connected({"*": reply}, **settings) as (server, session),
-        trio.open_nursery() as nursery,
-    ):
-        if clock is not None:
-            nursery.start_soon(let_it_pass, server, clock)
-        outcome = await session.complete(REQUEST, "m", timeout=LONG, on_text=told.append)
-
-        async def again() -> None:
-            await session.complete(REQUEST, "m", timeout=LONG)
-            nursery.cancel_scope.cancel()
+    async with connected({"*": reply}, **settings) as (server, session):
+        async with trio.open_nursery() as nursery:
+            if clock is not None:
+                nursery.start_soon(let_it_pass, server, clock)
+            outcome = await session.complete(REQUEST, "m", timeout=LONG, on_text=told.append)
+            nursery.cancel_scope.cancel()  # the clock stands still for the second call
 
         # The session is as good as before, though the server may be as it was, too.
+        if reply.breaks == "hang":
+            await _hangs_again(server, session)
+        else:
+            second = await session.complete(REQUEST, "m", timeout=LONG, on_text=str)
+            assert _gist(second) == _gist(outcome)
+    return told, outcome
+
+
+async def _hangs_again(server: ScriptedServer, session: ProviderSession) -> None:
+    """See a second call reach the server, and leave it there."""
+
+    async def again() -> None:
+        second = await session.complete(REQUEST, "m", timeout=LONG, on_text=str)
+        raise AssertionError(second)
+
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(again)
         await server.until(lambda it: len(it.requests) == 2)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
-    assert len(server.requests) == 2
-    return told, outcome
+
+
+def _gist(outcome: Outcome) -> tuple[type[Outcome], str | None]:
+    """What two calls that are answered alike have in common."""
+    return type(outcome), outcome.response if isinstance(outcome, Answer) else outcome.type
 
 
 async def pass_by(clock: trio.testing.MockClock, seconds: float) -> None:

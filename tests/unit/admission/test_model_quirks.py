@@ -24,9 +24,12 @@ class Store:
     """Holds quirks; does first what it is told."""
 
     rows: list[Quirk] = field(default_factory=list)
+    missed: list[Quirk] = field(default_factory=list)
+    """Added just before LISTEN stands, so nobody is notified of them."""
     reads: int = 0
     hangs: bool = False
     fails: Exception | None = None
+    listens: bool = True
     listener: Callable[[str | None], None] = lambda _: None
 
     async def read(self) -> list[Quirk]:
@@ -54,7 +57,14 @@ class Store:
     def subscribe(self, name: str, listener: Callable[[str | None], None]) -> Iterator[None]:
         assert name == QUIRKS_CHANNEL
         self.listener = listener
+        if self.listens:
+            trio.lowlevel.spawn_system_task(self._connect, listener)
         yield
+
+    async def _connect(self, listener: Callable[[str | None], None]) -> None:
+        await trio.lowlevel.checkpoint()
+        self.rows += self.missed
+        listener(None)
 
 
 @asynccontextmanager
@@ -85,6 +95,22 @@ async def test_a_store_that_does_not_answer_holds_up_nobody(autojump_clock: Any)
         assert trio.current_time() - before <= FIRST_READ
 
 
+async def test_a_first_read_that_was_cut_off_is_repeated_though_nobody_says_so(
+    autojump_clock: Any,
+) -> None:
+    store, quirks = Store([SEED], hangs=True, listens=False), Quirks()
+
+    async def recover() -> None:
+        await trio.sleep(FIRST_READ / 2)
+        store.hangs = False
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(recover)
+        async with running(store, quirks):
+            await trio.sleep(1)
+            assert known(quirks) == {"seed"}
+
+
 async def test_a_store_that_is_away_at_first_is_read_when_it_is_back(autojump_clock: Any) -> None:
     store, quirks, outages = Store([SEED]), Quirks(), Outages()
     store.fails = StorageUnavailable("away")
@@ -108,6 +134,16 @@ async def test_it_is_read_again_when_it_changed_and_once_in_a_while(autojump_clo
         store.rows.clear()
         await trio.sleep(INTERVAL + 1)
         assert known(quirks) == set()
+
+
+async def test_what_changed_between_the_first_read_and_listen_is_known_soon(
+    autojump_clock: Any,
+) -> None:
+    store, quirks = Store(missed=[SEED]), Quirks()
+    async with running(store, quirks):
+        assert known(quirks) == set()
+        await trio.sleep(INTERVAL / 10)
+        assert known(quirks) == {"seed"}
 
 
 async def test_what_was_learnt_while_the_store_was_away_is_stored_by_a_successor_too(

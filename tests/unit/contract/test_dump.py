@@ -70,7 +70,8 @@ def test_what_jsonb_cannot_hold_is_made_storable() -> None:
         {"é": "—\u2028"},
     ]
     wrong = []
-    for value in cases:
-        if not (dump(value) == dump_any(value) == slowly(value)):
-            wrong.append(value)
+    for number, value in enumerate(cases):  # some have no repr, as they are too deep or too long
+        found = (dump(value), dump_any(value), slowly(value))
+        if len(set(found)) > 1:
+            wrong.append((number, *found))
     assert not wrong, "\n".join(map(repr, wrong))

@@ -53,6 +53,7 @@ def made(name: str, given: Mapping[str, str]) -> Action:
 
 
 def test_each_form_makes_an_action_that_asks_a_question() -> None:
+    assert len(BOTH) > 20
     wrong = []
     for name, given in BOTH:
         action = made(name, given)

@@ -209,8 +209,9 @@ def test_an_effort_alone_is_enough_elsewhere() -> None:
     cases = [*ALWAYS_THINKING, "claude-opus-5", "claude-sonnet-5-5", "claude-opus-4-5"]
     wrong = []
     for model in cases:
-        if "thinking" in call(model, reasoning_effort="medium").body:
-            wrong.append(model)
+        made = call(model, reasoning_effort="medium")
+        if "thinking" in made.body:
+            wrong.append((model, made.body["thinking"]))
     assert not wrong, "\n".join(map(repr, wrong))
 
 

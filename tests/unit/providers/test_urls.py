@@ -148,8 +148,9 @@ def test_also_those_of_parts_that_are_not_known_here() -> None:
     ]
     wrong = []
     for part in cases:
-        if refusal(asked(messages=({"role": "user", "content": [part]},)), ("*",)) is None:
-            wrong.append(part)
+        request = asked(messages=({"role": "user", "content": [part]},))
+        if refusal(request, ("*",)) is None:
+            wrong.append((part, list(request_urls(request))))
     assert not wrong, "\n".join(map(repr, wrong))
 
 

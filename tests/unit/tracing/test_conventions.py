@@ -35,6 +35,7 @@ def installed(attribute: str) -> Any:
 
 def test_a_name_is_that_of_the_conventions_or_ours() -> None:
     theirs = {name: value for name, value in NAMES.items() if not value.startswith("nexus.")}
+    assert len(theirs) > 20
     assert {
         value.upper().replace(".", "_"): installed(value) for value in theirs.values()
     } == theirs
