@@ -9,16 +9,26 @@ from tests.service import PATIENCE, by_http, request, running_service
 
 
 async def test_ended_backends_lose_and_double_nothing(database_url: str, tmp_path: Path) -> None:
-    providers = {"echo": {"kind": "echo", "latency": 0.01, "pool_size": 4}}
-    async with running_service(database_url, tmp_path, providers=providers) as service:
+    may_answer = trio.Event()
+    end_all = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'nexus' AND datname = current_database()"
+    )
+    async with (
+        scripted_server({"*": lambda _: Reply(after=may_answer)}) as server,
+        running_service(database_url, tmp_path, **by_http(server, pool_size=4)) as service,
+    ):
         for number in range(5):
             await service.sql.send_many(request(60 * number + n) for n in range(60))
-            await service.stored(60 * number + 1)
-            await service.sql.rows(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'nexus' AND datname = current_database()"
-            )
-            await trio.sleep(0.1)
+            await service.running_calls(4)
+            # These four are waited for, and many more are in the queue.
+            with trio.fail_after(PATIENCE):
+                await server.until(lambda it, calls=4 * (number + 1): len(it.requests) >= calls)
+            assert await service.sql.rows(end_all)
+            this_round, may_answer = may_answer, trio.Event()
+            this_round.set()
+            await service.stored(4 * (number + 1))
+        may_answer.set()
         await service.stored(300)
         results = await service.sql.results()
         assert len({result["request_id"] for result in results}) == len(results) == 300

@@ -2,13 +2,17 @@
 
 from pathlib import Path
 
+import pytest
 import trio
 
+from nexus_actors.pipeline.leasing import Leased, Leasing
 from nexus_actors.storage.postgres.database import open_database
 from nexus_actors.storage.requests import TOO_LARGE, GiveBack
+from nexus_actors.work.in_work import InWork
+from nexus_actors.work.job import Job
 from tests.http_server import Reply, scripted_server
 from tests.integration.storage.storage_helpers import send
-from tests.service import by_http, request, running_service
+from tests.service import PATIENCE, by_http, request, running_service
 
 
 async def test_a_message_too_large_ends_as_a_dead_letter_unread_and_harms_no_neighbour(
@@ -75,8 +79,24 @@ async def test_what_is_small_where_it_is_stored_counts_as_the_text_that_it_is(
 
 
 async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
-    database_url: str, tmp_path: Path
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    most = looks = 0
+    add, lease = InWork.add, Leasing.lease
+
+    def counted_add(in_work: InWork, job: Job) -> None:
+        nonlocal most
+        add(in_work, job)
+        most = max(most, len(in_work))
+
+    async def counted_lease(leasing: Leasing) -> Leased:
+        nonlocal looks
+        leased = await lease(leasing)
+        looks += 1
+        return leased
+
+    monkeypatch.setattr(InWork, "add", counted_add)
+    monkeypatch.setattr(Leasing, "lease", counted_lease)
     may_answer = trio.Event()
     text = "".join(chr(0x4E00 + (n * n * 7919) % 20000) for n in range(700_000))
     async with (
@@ -85,18 +105,24 @@ async def test_while_requests_in_work_take_all_memory_no_further_ones_are_read(
             database_url,
             tmp_path,
             **by_http(server, pool_size=16),
-            queue={"memory_megabytes": 16},
+            queue={"memory_megabytes": 16, "poll_interval": 0.2},
         ) as service,
     ):
-        most = -1
+        in_work = service.application.in_work
         await service.sql.send_many(
             {**request(n), "messages": [{"role": "user", "content": text}]} for n in range(12)
         )
-        await service.running_calls(1)
-        while most < len(service.application.in_work):  # they come one after the other
-            most = len(service.application.in_work)
-            await trio.sleep(2.0)
-        assert 1 <= most < 12
+        with trio.fail_after(PATIENCE):
+            while in_work.bytes_left > 0:
+                await trio.sleep(0.01)
+            full = len(in_work)
+            assert 1 <= full < 12
+            # The first of these began before the memory was used up, the others after it.
+            enough = looks + 4
+            while looks < enough:
+                await trio.sleep(0.01)
+        assert len(in_work) == full
         may_answer.set()
         await service.stored(12)
-        assert service.application.in_work.bytes_left == 16 * 2**20
+        assert most == full  # nor more at any time since
+        assert in_work.bytes_left == 16 * 2**20
