@@ -10,6 +10,7 @@ INSTALL := $(PIP) install --no-compile --require-hashes --no-deps --only-binary 
 # Tests wait for a part of their time, so more workers run than there are cores.
 JOBS ?= 4
 PYTEST = $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+# Whose tests run in parallel.
 FOLDERS := $(addprefix tests/,unit integration acceptance faults conformance observer docs)
 AGAINST ?= adc0287
 INPUTS ?= 100000

@@ -25,7 +25,7 @@ from nexus_actors.storage.postgres.connection import (
     fetch,
 )
 from nexus_actors.storage.postgres.encoding import job_result_id
-from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, start_error
+from nexus_actors.storage.postgres.errors import DRIVER_ERRORS, RELEASE_ERRORS, start_error
 from nexus_actors.storage.postgres.places import location
 from nexus_actors.storage.postgres.presence import consumer_is_running
 from nexus_actors.storage.postgres.sessions import (
@@ -71,8 +71,7 @@ class ClientDatabase:
                 return await operation(connection, *args, **kwargs)
             finally:
                 watchdog.cancel()
-                # If the release fails, the connection was terminated: the pool opens another.
-                with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                with suppress(*RELEASE_ERRORS):
                     await self._pool.release(connection, timeout=GRACE)
 
         return await self._bridge(operate)
@@ -136,7 +135,7 @@ class ClientDatabase:
     async def _close(self) -> None:
         try:
             await self._watch.stop()
-            with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*RELEASE_ERRORS):
                 await asyncio.wait_for(self._pool.close(), timeout=GRACE)
         finally:
             self._pool.terminate()

@@ -30,6 +30,7 @@ import trio_asyncio  # type: ignore[import-untyped]
 from nexus_actors.storage.errors import StorageUnavailable
 from nexus_actors.storage.postgres.errors import (
     DRIVER_ERRORS,
+    RELEASE_ERRORS,
     describe,
     start_error,
     translated,
@@ -191,9 +192,7 @@ class PostgresPool:
         return True
 
     async def _release(self, connection: _Pooled) -> None:
-        # If this fails, the connection has been terminated and the pool makes a new one, so there
-        # is nothing to report.
-        with suppress(TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(*RELEASE_ERRORS):
             await self._pool.release(connection, timeout=GRACE)
 
     async def _close(self) -> None:

@@ -176,6 +176,17 @@ DRIVER_ERRORS = (
 )
 
 
+RELEASE_ERRORS = (
+    TimeoutError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the server said its last word, and did not close yet
+)
+"""Of giving a connection back. It has been terminated then, and the pool makes a new one: what was
+done with it before stands, so there is nothing to report."""
+
+
 def start_error(error: BaseException, where: str) -> DatabaseStartError:
     """Describe an error during the start for an operator.
 
