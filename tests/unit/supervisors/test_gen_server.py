@@ -79,13 +79,18 @@ async def test_gs_stop_in_every_callback_runs_terminate_once(autojump_clock, cal
     wrong = []
     for reason in (Normal(), Shutdown(), Shutdown("x"), Crashed(ValueError())):
         for trap in (True, False):
-            journal = []
-            async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:  # noqa: B023
-                await callback(ref, lambda: Stop(reason))  # noqa: B023
-                ended = await ref.wait()
-            if (ended, journal) != (reason, [("start", "a"), ("stop", "a", reason)]):
-                wrong.append((reason, trap, ended, journal))
+            found = await stopped(callback, reason, trap)
+            if found != (reason, [("start", "a"), ("stop", "a", reason)]):
+                wrong.append((reason, trap, *found))
     assert not wrong, "\n".join(map(repr, wrong))
+
+
+async def stopped(callback, reason, trap):
+    """How the actor ended, and what it wrote down until then."""
+    journal = []
+    async with open_tree(lambda: Chained("a", journal, trap=trap)) as ref:
+        await callback(ref, lambda: Stop(reason))
+        return await ref.wait(), journal
 
 
 @pytest.mark.parametrize("callback", CALLBACKS)
